@@ -1,0 +1,89 @@
+"""One figure style for the book, and one function that shows a figure with its alt text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+#: Width and height of a figure in inches, by its role on the page.
+SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.6, 5.6), "grid": (8.4, 6.4)}
+
+SMOKE_TEXT = "smoke profile: not a result"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure and what it says.
+
+    Attributes:
+        figure: the matplotlib figure.
+        alt: one or two sentences computed from the data, read out in place of the picture.
+    """
+
+    figure: Figure
+    alt: str
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip():
+            raise ValueError("a figure needs an alt text, got an empty one")
+
+
+def styled() -> AbstractContextManager[None]:
+    """The style of the book for the length of a ``with`` block; global settings stay as they are."""
+    return plt.style.context(str(files("defectlab.report") / "defectlab.mplstyle"))
+
+
+def size(role: str) -> tuple[float, float]:
+    """Inches for a role.
+
+    Raises:
+        ValueError: for an unknown role.
+    """
+    if role not in SIZES:
+        raise ValueError(f"no figure role {role!r}; there are: {', '.join(SIZES)}")
+    return SIZES[role]
+
+
+def watermark(figure: Figure, profile: str) -> None:
+    """Writes across the figure that a smoke run is not a result; does nothing for the other profiles."""
+    if profile == "smoke":
+        figure.text(0.5, 0.5, SMOKE_TEXT, ha="center", va="center", rotation=25, fontsize=20, color="#b00000", alpha=0.35)
+
+
+def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., Any] | None = None) -> None:
+    """Displays a figure in a notebook, with its alt text in the output's metadata; elsewhere shows it plainly.
+
+    The notebook converter reads ``metadata["image/png"]["alt"]``; the book build carries it, with the caption and
+    the label, into the page. End the cell with this call: one figure a cell.
+
+    Args:
+        plot: figure and alt text.
+        caption: what is shown and what to notice; numbered in the book.
+        name: label for references, such as ``"fig-diag-pr"``; unique in the book.
+        display: stands in for `IPython.display.display` in tests.
+    """
+    metadata = {"image/png": {"alt": plot.alt, "caption": caption, "name": name}}
+    bundle = {"image/png": png(plot.figure), "text/plain": plot.alt}
+    plt.close(plot.figure)  # else the inline backend shows it a second time
+    if display is None:
+        from IPython.display import display as notebook_display
+
+        display = notebook_display
+    display(bundle, raw=True, metadata=metadata)
+
+
+def png(figure: Figure) -> str:
+    """The figure as base64 PNG, byte-identical for equal figures."""
+    import base64
+
+    buffer = io.BytesIO()
+    with styled():
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
