@@ -1,0 +1,63 @@
+"""From labels, scores and features to numbers that can be believed: ranking, thresholds, uncertainty, fidelity.
+
+Everything takes arrays and knows no model. FID proper lives in `defectlab.evaluation.fid`, which needs Inception and
+imports two libraries; the arithmetic on any features is here.
+"""
+
+from defectlab.evaluation.diversity import MemorisationReport, mean_pairwise_distance, memorisation
+from defectlab.evaluation.frechet import FrechetReport, frechet_distance, frechet_floor
+from defectlab.evaluation.kernel import KernelReport, kernel_distance
+from defectlab.evaluation.ranking import PrecisionRecallCurve, auroc, average_precision, precision_recall_curve
+from defectlab.evaluation.seeds import (
+    PairedDifference,
+    SeedSummary,
+    minimal_detectable_difference,
+    paired_difference,
+    paired_power,
+    seeds_needed,
+    summarise_seeds,
+)
+from defectlab.evaluation.thresholds import (
+    DIAG,
+    EXACT,
+    MIXED_SEGDEC,
+    OperatingPoint,
+    best_f1_from_validation,
+    best_f1_on_test,
+    best_f1_threshold,
+    operating_point,
+)
+from defectlab.evaluation.uncertainty import Interval, bootstrap_difference, bootstrap_interval
+
+__all__ = [
+    "DIAG",
+    "EXACT",
+    "MIXED_SEGDEC",
+    "FrechetReport",
+    "Interval",
+    "KernelReport",
+    "MemorisationReport",
+    "OperatingPoint",
+    "PairedDifference",
+    "PrecisionRecallCurve",
+    "SeedSummary",
+    "auroc",
+    "average_precision",
+    "best_f1_from_validation",
+    "best_f1_on_test",
+    "best_f1_threshold",
+    "bootstrap_difference",
+    "bootstrap_interval",
+    "frechet_distance",
+    "frechet_floor",
+    "kernel_distance",
+    "mean_pairwise_distance",
+    "memorisation",
+    "minimal_detectable_difference",
+    "operating_point",
+    "paired_difference",
+    "paired_power",
+    "precision_recall_curve",
+    "seeds_needed",
+    "summarise_seeds",
+]
