@@ -105,9 +105,8 @@ def parameter_reference(schema: type[Parameters]) -> str:
 
 
 def _cell_line(node: ast.stmt, comment: str) -> CellLine:
-    target = (
-        node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
-    )
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+    target = targets[0] if len(targets) == 1 else None
     value = getattr(node, "value", None)
     if not isinstance(target, ast.Name) or value is None:
         raise ValueError(f"parameters cell, line {node.lineno}: expected NAME: TYPE = VALUE")

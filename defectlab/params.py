@@ -64,11 +64,10 @@ class Parameters:
 
     def table(self) -> pd.DataFrame:
         """Resolved parameters to show: columns ``name, value, origin, unit, meaning``."""
-        rows = [
-            (item.name, _written(getattr(self, item.name)), self.origins.get(item.name, "given"), item.metadata["unit"])
-            + (item.metadata["help"],)
-            for item in schema_fields(type(self))
-        ]
+        rows = []
+        for item in schema_fields(type(self)):
+            value, origin = getattr(self, item.name), self.origins.get(item.name, "given")
+            rows.append((item.name, _written(value), origin, item.metadata["unit"], item.metadata["help"]))
         return pd.DataFrame(rows, columns=["name", "value", "origin", "unit", "meaning"])
 
 

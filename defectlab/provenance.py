@@ -22,17 +22,7 @@ UNKNOWN = "unknown"
 # does not make a stored result stale.
 COMPUTING = ("data", "synthesis", "detection", "evaluation")
 
-CORE_PACKAGES = (
-    "torch",
-    "torchvision",
-    "diffusers",
-    "transformers",
-    "timm",
-    "torchmetrics",
-    "numpy",
-    "scipy",
-    "pandas",
-)
+CORE_PACKAGES = ("torch", "torchvision", "diffusers", "timm", "torchmetrics", "numpy", "scipy", "pandas")
 
 
 def provenance(device: str = "cpu", command: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`Result`: one metric value of one training run, as a tidy row. Tables and curves are made from rows, never from memory."""
+"""`Result`: one metric value of one training run, as a tidy row; tables and curves are made from nothing else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Result:
 
 COLUMNS = [field.name for field in fields(Result)]
 KEY = ["notebook", "method", "dataset", "regime", "n_aug", "seed", "metric", "profile"]
-TEXT = {name: str for name in ("notebook", "method", "dataset", "regime", "metric", "profile", "device", "commit")}
+TEXT = dict.fromkeys(("notebook", "method", "dataset", "regime", "metric", "profile", "device", "commit"), str)
 
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
@@ -63,11 +63,8 @@ def to_frame(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Both tables; a row of ``new`` takes the place of the row of ``old`` with the same key, the rest keeps its order."""
-    if old.empty:
-        joined = new
-    else:
-        joined = pd.concat([old.astype(object), new.astype(object)], ignore_index=True)
+    """Both tables in order; a row of ``new`` takes the place of the row of ``old`` with the same key."""
+    joined = new if old.empty else pd.concat([old.astype(object), new.astype(object)], ignore_index=True)
     positions = joined.groupby(KEY, sort=False, dropna=False).ngroup()
     latest = joined.assign(_at=positions).drop_duplicates("_at", keep="last").sort_values("_at")
     return latest.drop(columns="_at").reset_index(drop=True).infer_objects()
@@ -81,9 +78,8 @@ def read_results(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         return to_frame([])
-    table = pd.read_csv(
-        path, dtype=TEXT, keep_default_na=False, na_values={"value": [""]}, float_precision="round_trip"
-    )
+    missing = {"value": [""]}
+    table = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=missing)
     if list(table.columns) != COLUMNS:
         raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {', '.join(table.columns)}")
     return table

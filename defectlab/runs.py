@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from defectlab.params import Parameters
 
+SHARED = ("profile", "dataset", "regime", "n_aug")  # columns of a result that are parameters of its run
 READABLE = 60  # characters of settings in a folder's name: the whole path must stay short enough to read
 
 
@@ -91,9 +92,7 @@ class Run:
 
     def result(self, **columns: Any) -> Result:
         """A `Result` with notebook, profile, data set, regime, n_aug, device and commit of this run filled in."""
-        ours = {
-            name: self.parameters[name] for name in ("profile", "dataset", "regime", "n_aug") if name in self.parameters
-        }
+        ours = {name: self.parameters[name] for name in SHARED if name in self.parameters}
         defaults = {"notebook": self.notebook, "device": self.device, "commit": git_state()[0], **ours}
         return Result(**{**defaults, **columns})
 
@@ -124,7 +123,7 @@ class Run:
         if not path.is_file():
             there = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none"
             raise FileNotFoundError(f"no table {name!r} in {self.path}; there: {there}")
-        return pd.read_csv(path, float_precision="round_trip")
+        return pd.read_csv(path)
 
     def save_figure(self, name: str, figure: Figure, formats: Iterable[str] = ("png", "svg")) -> Path:
         """Store a figure under ``figures/`` in each format; returns the first file."""
