@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -69,6 +70,12 @@ def plain(value: Any) -> Any:
 def slug(text: str) -> str:
     """Text as part of a file name: letters (of any script), digits, dot, underscore and hyphen."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "x"
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits of the values, whatever their order; tuples and lists are alike."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _umask() -> int:

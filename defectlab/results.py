@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -83,23 +83,3 @@ def read_results(path: Path) -> pd.DataFrame:
     if list(table.columns) != COLUMNS:
         raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {', '.join(table.columns)}")
     return table
-
-
-def summarise(table: pd.DataFrame, metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """Mean and standard deviation over seeds, one line a method, regime and number of synthetic positives.
-
-    Args:
-        table: rows as `to_frame` gives them.
-        metrics: which to show, in this order; all by default.
-
-    Returns:
-        Columns ``dataset, regime, method, n_aug, metric, mean, sd, seeds``; ``sd`` is undefined for one seed.
-    """
-    by = ["dataset", "regime", "method", "n_aug", "metric"]
-    shown = table[table["metric"].isin(metrics)] if metrics else table
-    groups = shown.groupby(by, sort=False)["value"]
-    summary = groups.agg(mean="mean", sd="std", seeds="count").reset_index()
-    if metrics:
-        order = {metric: position for position, metric in enumerate(metrics)}
-        summary = summary.sort_values("metric", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-    return summary

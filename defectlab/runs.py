@@ -8,8 +8,6 @@ Every file is whole or not there, and a finished step is marked, so a killed run
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from defectlab.files import atomic_path, plain, read_json, slug, write_json
+from defectlab.files import atomic_path, fingerprint, read_json, slug, write_json
 from defectlab.paths import runs_dir
 from defectlab.provenance import COMPUTING, git_state, papermill_command, provenance, source_hash
 from defectlab.results import Result, merge, read_results, to_frame
@@ -205,12 +203,6 @@ def folder_name(values: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     words = [slug(str(values["profile"]))] if "profile" in values else []
     words += [slug(f"{name}_{_short(value)}") for name, value in shown.items()]
     return f"{'-'.join(words)[:READABLE].strip('-.')}-{fingerprint(values)}".lstrip("-")
-
-
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits of the values, whatever their order; tuples and lists are alike."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _settings(params: Parameters | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from defectlab.results import COLUMNS, Result, merge, read_results, summarise, to_frame
+from defectlab.results import COLUMNS, Result, merge, read_results, to_frame
 
 
 def row(**changes):
@@ -50,11 +50,3 @@ def test_a_file_with_other_columns_is_refused(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="expected the columns notebook, .* found a, b"):
         read_results(path)
-
-
-def test_the_summary_is_over_seeds_in_the_order_of_the_metrics_asked_for():
-    rows = [row(seed=s, value=v, metric=m) for m in ("ap_step", "f1") for s, v in enumerate((0.1, 0.3))]
-    table = summarise(to_frame([*rows, row(metric="loss")]), ["f1", "ap_step"])
-    assert table["metric"].tolist() == ["f1", "ap_step"] and table["seeds"].tolist() == [2, 2]
-    assert table["mean"].tolist() == pytest.approx([0.2, 0.2])
-    assert table["sd"].tolist() == pytest.approx([math.sqrt(0.02)] * 2)

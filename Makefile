@@ -1,0 +1,76 @@
+# Everything runs in .venv at the root of the checkout; each target installs only what is missing.
+#   make demo    the DIAG notebook on the embedded default     make test    what continuous integration runs
+#   make help    all targets
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+JOBS ?= 2
+N_AUG ?= 100
+BOOK_PROFILE ?= laptop
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PIP := -m pip install --quiet --disable-pip-version-check
+SOURCES := defectlab tests benchmarks .ci
+
+# The kernel of .venv, not one of the same name that the user has registered; idle threads do not spin.
+export JUPYTER_PREFER_ENV_PATH := 1
+export OMP_WAIT_POLICY := PASSIVE
+export PYTHONUTF8 := 1
+
+.PHONY: help setup demo test lint unit notebooks book book-smoke bench lock clean
+
+.NOTPARALLEL:  # the cheap checks of `test` first, in the order they are named
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+setup: $(STAMP)  ## install the locked packages and this one into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "defectlab needs Python 3.11 or later, found " + sys.version.split()[0] + "; set PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (some gigabytes at first, nothing when it is up to date)"
+	@$(BIN)/python $(PIP) -r requirements.lock
+	@$(BIN)/python $(PIP) --no-deps -e .
+	@touch $@
+
+demo: $(STAMP)  ## run the DIAG notebook on the embedded default: minutes on two cores, nothing to download
+	$(BIN)/defectlab run diag -p n_aug $(N_AUG)
+
+test: lint unit notebooks book-smoke  ## all checks: lint, types, unit tests, notebooks, book
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+unit: $(STAMP)  ## unit tests with coverage
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15 --cov --cov-report term
+
+notebooks: $(STAMP)  ## nbval on every notebook at the smoke profile
+	DEFECTLAB_PROFILE=smoke $(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider --durations 5 notebooks
+
+book-smoke: $(STAMP)
+	$(BIN)/python -m defectlab.book --profile smoke
+
+book: $(STAMP)  ## build the book from stored runs, executing what is stale; BOOK_PROFILE=smoke for a quick one
+	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE)
+
+bench: .venv-bench/.installed  ## benchmarks beside peers that pip can install, in an environment of their own
+	@for script in benchmarks/*.py; do echo "== $$script"; .venv-bench/bin/python "$$script"; done
+
+.venv-bench/.installed: pyproject.toml
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(PIP) -e '.[comparison]'
+	@touch $@
+
+lock: $(STAMP)  ## write requirements.lock and environment.yml from what is installed
+	$(BIN)/python .ci/lock.py
+
+clean:  ## remove builds and caches; runs and .venv stay
+	rm -rf _build book/_build dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	find defectlab tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
