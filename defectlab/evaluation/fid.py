@@ -21,7 +21,7 @@ from defectlab.evaluation.inputs import Features, as_feature_pair
 Library = Literal["torchmetrics", "pytorch_fid"]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-6
 """Largest difference of two libraries on the same features, as a share of the total variance tr(S1) + tr(S2)."""
 
 
@@ -49,9 +49,10 @@ class FidReport:
 
     @property
     def disagreement(self) -> float:
-        """Largest difference between any two of the values, as a share of ``scale``."""
+        """Largest difference between any two of the values, as a share of ``scale``; NaN where a value is NaN."""
         values = [self.frechet.distance, *self.libraries.values()]
-        return (max(values) - min(values)) / self.scale if self.scale else max(values) - min(values)
+        gap = float(np.ptp(values))  # NaN where any value is
+        return gap / self.scale if self.scale else gap
 
     @property
     def agrees(self) -> bool:
@@ -135,9 +136,7 @@ def image_distances(
     reports = []
     for dim, x in real_features.items():
         y = synthetic_features[dim]
-        name = (
-            f"FID-{dim}" if isinstance(extractor, InceptionFeatures) else f"Fréchet distance ({extractor.name}-{dim})"
-        )
+        name = f"FID-{dim}" if is_fid else f"Fréchet distance ({extractor.name}-{dim})"
         report = frechet_distance(x, y)
         if report.is_rank_deficient:
             warnings.warn(

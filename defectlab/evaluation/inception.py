@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import safetensors.torch
 import torch
@@ -80,6 +80,10 @@ class InceptionFeatures(nn.Module):
         self.stages = nn.ModuleList([nn.Sequential(*(getattr(network, n) for n in _STAGES[dim])) for dim in needed])
         self.needed, self.dims, self.convention = needed, dims, convention
         self.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in evaluation mode: batch statistics would make features depend on the batch."""
+        return super().train(False)
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Features by size.

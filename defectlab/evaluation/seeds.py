@@ -151,7 +151,8 @@ def paired_power(difference: float, sd: float, n_seeds: int, level: float = 0.95
     df = n_seeds - 1
     critical = stats.t.ppf((1 + level) / 2, df)
     noncentrality = abs(difference) / sd * n_seeds**0.5
-    return float(stats.nct.sf(critical, df, noncentrality) + stats.nct.cdf(-critical, df, noncentrality))
+    # P(T > c) + P(T < -c); the second as the upper tail of -T, as scipy's lower tail is NaN where it is tiny
+    return float(stats.nct.sf(critical, df, noncentrality) + stats.nct.sf(critical, df, -noncentrality))
 
 
 def minimal_detectable_difference(sd: float, n_seeds: int, *, power: float = 0.8, level: float = 0.95) -> float:
