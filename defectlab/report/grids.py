@@ -35,7 +35,9 @@ class GridRow:
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.ids) or not self.images:
-            raise ValueError(f"row {self.title!r}: {len(self.images)} images, {len(self.ids)} ids; expected one id an image")
+            raise ValueError(
+                f"row {self.title!r}: {len(self.images)} images, {len(self.ids)} ids; expected one id an image"
+            )
 
 
 def draw_row(
@@ -121,7 +123,11 @@ def _panel(axes: Axes, row: GridRow, place: int) -> None:
     axes.imshow(row.images[place], vmin=0, vmax=1 if row.images[place].dtype == bool else 255)
     axes.set_title(row.ids[place].rsplit("/", 1)[-1], fontsize=6, pad=2, loc="center", color="#555555")
     for spine in axes.spines.values():
-        spine.set(visible=True, color=method(row.method).colour if row.method else "#bbbbbb", linewidth=2 if row.method else 0.6)
+        spine.set(
+            visible=True,
+            color=method(row.method).colour if row.method else "#bbbbbb",
+            linewidth=2 if row.method else 0.6,
+        )
     outline = row.outlines[place] if row.outlines else None
     if outline is not None and outline.any() and not outline.all():
         axes.contour(outline.astype(float), levels=[0.5], colors="#D55E00", linewidths=0.8)

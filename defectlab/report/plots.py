@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report.identity import Method, in_order
 from defectlab.report.style import Plot, size, styled, watermark
-from defectlab.report.summary import AP_STEP, PROTOCOL, Summary, by_seed, require_rows, summarise
+from defectlab.report.summary import AP_STEP, PROTOCOL, by_seed, mean_and_sd, require_rows, summarise
 
 _GRID = np.linspace(0, 1, 501)
 
@@ -80,14 +82,13 @@ def pr_curves(
     with styled():
         figure, axes = plt.subplots(figsize=size("square"))
         _iso_f1(axes)
-        axes.axhline(base_rate, color="#777777", linewidth=1, linestyle=(0, (2, 2)))
-        axes.text(0.99, base_rate, f"base rate {base_rate:.2f}", ha="right", va="bottom", fontsize=8, color="#555555")
         for identity in in_order({curve.method for curve in curves}):
             own = [curve for curve in curves if curve.method == identity.key]
             said.append(_pr_band(axes, identity, own, paper.get(identity.key)))
+        axes.axhline(base_rate, color="#666666", linewidth=1, linestyle=(0, (2, 2)), label=f"Base rate {base_rate:.2f}")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision", aspect="equal")
         axes.set_title(title)
-        axes.legend(loc="lower left")
+        figure.legend(loc="outside lower center", ncols=2)  # below: the curves leave no corner free
         watermark(figure, profile)
     alt = f"Precision against recall. {' '.join(said)} Chance is {base_rate:.2f}."
     return Plot(figure, _mark(alt, profile))
@@ -134,17 +135,17 @@ def n_aug_curve(
         figure, axes = plt.subplots(figsize=size("column"))
         for identity in in_order(set(rows["method"])):
             own = rows[rows["method"] == identity.key]
-            counts = sorted(own["n_aug"].unique())
-            summaries = [summarise(by_seed(own, n_aug=count).tolist()) for count in counts]
+            counts = sorted(int(count) for count in own["n_aug"].unique())
+            summaries = [summarise(by_seed(own, n_aug=count)) for count in counts]
             _points(axes, identity, counts, summaries)
-            said.append(f"{identity.name} goes from {_ours(summaries[0])} at {counts[0]} to "
-                        f"{_ours(summaries[-1])} at {counts[-1]} added images." if len(counts) > 1
-                        else f"{identity.name} has {_ours(summaries[0])} at {counts[0]} added images.")  # fmt: skip
+            ends = [f"{mean_and_sd(summaries[i])} at {counts[i]}" for i in (0, -1)]
+            change = f"goes from {ends[0]} to {ends[1]}" if len(counts) > 1 else f"has {ends[0]}"
+            said.append(f"{identity.name} {change} added images.")
             _paper_line(axes, identity, paper)
-        axes.set(xlabel="Synthetic positives added (n_aug)", ylabel=PROTOCOL.get(metric, metric))
+        axes.set(xlabel="Synthetic positives added (n_aug)", ylabel=_label(metric))
         axes.legend(loc="best")
         watermark(figure, profile)
-    return Plot(figure, _mark(f"{PROTOCOL.get(metric, metric)} by number of synthetic positives. {' '.join(said)}", profile))
+    return Plot(figure, _mark(f"{_label(metric)} by number of synthetic positives. {' '.join(said)}", profile))
 
 
 def ap_points(rows: pd.DataFrame, metric: str = AP_STEP, profile: str = "laptop", title: str = "") -> Plot:
@@ -162,25 +163,26 @@ def ap_points(rows: pd.DataFrame, metric: str = AP_STEP, profile: str = "laptop"
     with styled():
         figure, axes = plt.subplots(figsize=(size("wide")[0], 0.9 + 0.6 * len(methods)))
         for place, identity in enumerate(reversed(methods)):
-            summary = summarise(by_seed(rows, method=identity.key).tolist())
-            axes.plot(summary.values, [place] * summary.n, "|", color=identity.colour, markersize=12, alpha=0.7)
-            if summary.n > 1:
-                axes.plot([summary.low, summary.high], [place, place], color=identity.colour, linewidth=2.5)
+            summary = summarise(by_seed(rows, method=identity.key))
+            n, ends = len(summary.values), summary.interval
+            axes.plot(summary.values, [place] * n, "|", color=identity.colour, markersize=12, alpha=0.7)
+            if n > 1:
+                axes.plot([ends.low, ends.high], [place, place], color=identity.colour, linewidth=2.5)
             axes.plot(summary.mean, place, identity.marker, color=identity.colour, markersize=9)
-            said.append(f"{identity.name} {_ours(summary)} ({summary.n} seeds)")
+            said.append(f"{identity.name} {mean_and_sd(summary)} ({n} {'seed' if n == 1 else 'seeds'})")
         axes.set_yticks(range(len(methods)), [identity.name for identity in reversed(methods)])
-        axes.set(xlabel=f"{PROTOCOL.get(metric, metric)}: mean, 95 % interval, every seed", ylim=(-0.6, len(methods) - 0.4))
+        axes.set(xlabel=f"{_label(metric)}: mean, 95 % interval, every seed", ylim=(-0.6, len(methods) - 0.4))
         axes.set_title(title)
         watermark(figure, profile)
-    return Plot(figure, _mark(f"{PROTOCOL.get(metric, metric)} by method: {'; '.join(reversed(said))}.", profile))
+    return Plot(figure, _mark(f"{_label(metric)} by method: {'; '.join(reversed(said))}.", profile))
+
+
+def _label(metric: str) -> str:
+    return PROTOCOL.get(metric, metric)
 
 
 def _mark(alt: str, profile: str) -> str:
     return f"{alt} Smoke profile: not a result." if profile == "smoke" else alt
-
-
-def _ours(summary: Summary) -> str:
-    return f"{summary.mean:.2f}" if summary.n < 2 else f"{summary.mean:.2f} ± {summary.sd:.2f}"
 
 
 def _iso_f1(axes: Axes) -> None:
@@ -188,28 +190,32 @@ def _iso_f1(axes: Axes) -> None:
     for f1 in (0.2, 0.4, 0.6, 0.8):
         reachable = recall > f1 / (2 - f1)
         # F1 = 2PR / (P + R), solved for P
-        axes.plot(recall[reachable], f1 * recall[reachable] / (2 * recall[reachable] - f1), color="#dddddd", linewidth=0.8)
+        axes.plot(
+            recall[reachable], f1 * recall[reachable] / (2 * recall[reachable] - f1), color="#dddddd", linewidth=0.8
+        )
         axes.text(1.0, f1 / (2 - f1), f" F1 {f1}", fontsize=7, color="#888888", va="center", clip_on=False)
 
 
 def _pr_band(axes: Axes, identity: Method, own: list[Curve], point: tuple[float, float] | None) -> str:
     levels = np.stack([curve.at(_GRID) for curve in own])
     summary = summarise([curve.ap for curve in own])
-    label = f"{identity.name}, AP {_ours(summary)} (n = {summary.n})"
+    label = f"{identity.name}, AP {mean_and_sd(summary)} (n = {len(own)})"
     mean = levels.mean(0)
-    axes.step(_GRID, mean, where="pre", color=identity.colour, linestyle=identity.line, label=label)
-    axes.plot(_GRID[50::100], mean[50::100], linestyle="none", marker=identity.marker, color=identity.colour)
+    axes.step(_GRID, mean, where="pre", markevery=(50, 100), **{**identity.style(), "label": label})
     if len(own) > 1:
-        axes.fill_between(_GRID, levels.min(0), levels.max(0), step="pre", color=identity.colour, alpha=0.18, linewidth=0)
-    said = f"{identity.name} has AP {_ours(summary)} over {summary.n} {'seed' if summary.n == 1 else 'seeds'}."
+        axes.fill_between(
+            _GRID, levels.min(0), levels.max(0), step="pre", color=identity.colour, alpha=0.18, linewidth=0
+        )
+    said = f"{identity.name} has AP {mean_and_sd(summary)} over {len(own)} {'seed' if len(own) == 1 else 'seeds'}."
     if point is None:
         return said
     precision, recall = point
-    axes.plot(recall, precision, identity.marker, color=identity.colour, markersize=13, fillstyle="none", markeredgewidth=2,
-              linestyle="none", label=f"{identity.name}, paper's operating point")  # fmt: skip
+    hollow: dict[str, Any] = {"fillstyle": "none", "markersize": 13, "markeredgewidth": 2, "linestyle": "none"}
+    label = f"{identity.name}, paper's operating point"
+    axes.plot(recall, precision, marker=identity.marker, color=identity.colour, label=label, **hollow)
     gap = precision - float(np.mean([curve.at(np.array([recall]))[0] for curve in own]))
-    side = "above" if gap > 0 else "below"
-    return f"{said} The paper's point (precision {precision}, recall {recall}) lies {abs(gap):.2f} {side} our mean curve."
+    place = f"{abs(gap):.2f} {'above' if gap > 0 else 'below'} our mean curve"
+    return f"{said} The paper's point (precision {precision}, recall {recall}) lies {place}."
 
 
 def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: str) -> str:
@@ -221,10 +227,11 @@ def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: st
     return f"{identity.name}: {metric} from {change} over epochs {mean.index[0]} to {mean.index[-1]}."
 
 
-def _points(axes: Axes, identity: Method, counts: list[int], summaries: list[Summary]) -> None:
+def _points(axes: Axes, identity: Method, counts: list[int], summaries: list[SeedSummary]) -> None:
     means = np.array([summary.mean for summary in summaries])
-    ends = np.array([[summary.low, summary.high] for summary in summaries])
-    error = np.nan_to_num(np.abs(ends - means[:, None])).T
+    ends = np.array([[summary.interval.low, summary.interval.high] for summary in summaries])
+    ends[~np.isfinite(ends)] = np.repeat(means[:, None], 2, 1)[~np.isfinite(ends)]  # one seed: no interval to draw
+    error = np.abs(ends - means[:, None]).T
     axes.errorbar(counts, means, yerr=error, capsize=3, **identity.style())
 
 
@@ -233,8 +240,9 @@ def _paper_line(axes: Axes, identity: Method, paper: pd.DataFrame | None) -> Non
         return
     own = paper[paper["method"] == identity.key].sort_values("n_aug")
     if not own.empty:
-        axes.plot(own["n_aug"], own["paper"], identity.marker, color=identity.colour, fillstyle="none", markersize=10,
-                  linestyle="-", linewidth=0.6, label=f"{identity.name}, paper")  # fmt: skip
+        hollow: dict[str, Any] = {"fillstyle": "none", "markersize": 10, "linewidth": 0.6}
+        label = f"{identity.name}, paper"
+        axes.plot(own["n_aug"], own["paper"], marker=identity.marker, color=identity.colour, label=label, **hollow)
 
 
 def _one_setting(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -245,7 +253,7 @@ def _one_setting(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
         raise ValueError(f"no result rows of metric {metric!r}; there are: {', '.join(sorted(set(rows['metric'])))}")
     for column in ("dataset", "regime"):
         if chosen[column].nunique() > 1:
-            raise ValueError(f"one figure shows one {column}; got {', '.join(sorted(set(chosen[column])))}: filter the rows")
+            raise ValueError(
+                f"one figure shows one {column}; got {', '.join(sorted(set(chosen[column])))}: filter the rows"
+            )
     return chosen
-
-

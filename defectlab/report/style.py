@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 #: Width and height of a figure in inches, by its role on the page.
-SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.6, 5.6), "grid": (8.4, 6.4)}
+SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
 
 SMOKE_TEXT = "smoke profile: not a result"
 
@@ -54,7 +55,9 @@ def size(role: str) -> tuple[float, float]:
 def watermark(figure: Figure, profile: str) -> None:
     """Writes across the figure that a smoke run is not a result; does nothing for the other profiles."""
     if profile == "smoke":
-        figure.text(0.5, 0.5, SMOKE_TEXT, ha="center", va="center", rotation=25, fontsize=20, color="#b00000", alpha=0.35)
+        figure.text(
+            0.5, 0.5, SMOKE_TEXT, ha="center", va="center", rotation=25, fontsize=20, color="#b00000", alpha=0.35
+        )
 
 
 def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., Any] | None = None) -> None:
@@ -81,8 +84,6 @@ def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., A
 
 def png(figure: Figure) -> str:
     """The figure as base64 PNG, byte-identical for equal figures."""
-    import base64
-
     buffer = io.BytesIO()
     with styled():
         figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 
@@ -53,7 +55,11 @@ def diag_cells() -> pd.DataFrame:
     fidelity = fidelity.melt(id_vars="method", value_name="paper").assign(table="III", regime="", source="DIAG")
     cells = pd.concat([detection, fidelity], ignore_index=True).rename(columns={"variable": "column"})
     cells["method"] = [identity(SHORT_NAMES[name]).key for name in cells["method"]]
-    cells["id"] = [_cell_id(row) for row in cells.itertuples()]
+    cells["id"] = [_cell_id(cell) for cell in cells.to_dict("records")]
+    # In the paper's order: by table, method as printed, count, then column.
+    for column in ("method", "column"):
+        cells[f"{column}_order"] = pd.factorize(cells[column])[0]
+    cells = cells.sort_values(["table", "method_order", "n_aug", "column_order"], ignore_index=True)
     return cells[["id", "table", "regime", "method", "n_aug", "column", "paper", "source"]]
 
 
@@ -73,8 +79,6 @@ def diag_operating_point(method: str, regime: str, n_aug: int) -> tuple[float, f
     return float(values["precision"]), float(values["recall"])
 
 
-def _cell_id(row: object) -> str:
-    parts = ["diag", f"table{row.table}", row.method]  # type: ignore[attr-defined]
-    if pd.notna(row.n_aug):  # type: ignore[attr-defined]
-        parts.append(str(int(row.n_aug)))  # type: ignore[attr-defined]
-    return "/".join([*parts, row.column])  # type: ignore[attr-defined]
+def _cell_id(cell: Mapping[Hashable, Any]) -> str:
+    count = [] if pd.isna(cell["n_aug"]) else [str(int(cell["n_aug"]))]
+    return "/".join(["diag", f"table{cell['table']}", cell["method"], *count, cell["column"]])

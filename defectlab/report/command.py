@@ -1,0 +1,80 @@
+"""`defectlab claims`: the ledger of the papers' claims, with verdicts where result rows are given."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from defectlab.results import KEY, read_results
+from defectlab.runs import collect_results
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds ``claims`` to the command line."""
+    parser = subparsers.add_parser(
+        "claims", help="the papers' claims beside the results of the run store", description=__doc__
+    )
+    parser.add_argument("--paper", default="diag", help="short name of the paper (default: diag)")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        nargs="+",
+        metavar="CSV",
+        help="results.csv of one or more runs; the whole run store by default",
+    )
+    parser.add_argument("--orderings", action="store_true", help="every ordering that makes up the claims")
+    parser.add_argument("--cells", action="store_true", help="every cell of the paper's tables")
+    parser.set_defaults(handler=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the ledger.
+
+    Raises:
+        ValueError: for an unknown paper, or a results file that is not there.
+    """
+    from defectlab.report.claims import findings_table, load_claims, scoreboard
+    from defectlab.report.verdict import ORDERING_RULE
+
+    load_claims(arguments.paper)  # an unknown paper stops here
+    if arguments.cells:
+        _print(_cells(arguments.paper))
+        return 0
+    rows = _rows(arguments.results)
+    if arguments.orderings:
+        _print(findings_table(rows, arguments.paper) if len(rows) else pd.DataFrame())
+    else:
+        _print(scoreboard(rows, arguments.paper).drop(columns="remark"))
+    print(f"\n{ORDERING_RULE}")
+    return 0
+
+
+def _rows(paths: list[Path] | None) -> pd.DataFrame:
+    if not paths:
+        return _latest(collect_results())
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"no results file at {path}; each run of a notebook writes one into its run folder")
+    return _latest(pd.concat([read_results(path) for path in paths], ignore_index=True))
+
+
+def _latest(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a value: runs that differ in another parameter only cannot stand in one table."""
+    kept = rows.drop_duplicates([*KEY], keep="last")
+    if len(kept) < len(rows):
+        print(f"{len(rows) - len(kept)} rows of other runs with the same setting are left out; choose with --results\n")
+    return kept
+
+
+def _cells(paper: str) -> pd.DataFrame:
+    from defectlab.report.published import diag_cells
+
+    if paper != "diag":
+        raise ValueError(f"cells are listed for diag so far, got {paper!r}")
+    return diag_cells().drop(columns=["table", "regime"])
+
+
+def _print(table: pd.DataFrame) -> None:
+    print(table.to_string(index=False, na_rep="–", max_colwidth=110, float_format=lambda value: f"{value:g}"))

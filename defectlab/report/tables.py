@@ -1,0 +1,234 @@
+"""Tables with the paper's value beside ours: plain in a terminal, accessible HTML in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from defectlab.evaluation.seeds import SeedSummary
+from defectlab.report import published
+from defectlab.report.identity import method
+from defectlab.report.summary import (
+    AP_STEP,
+    AP_TRAPEZOID,
+    FID_64,
+    FID_192,
+    PRECISION,
+    PROTOCOL,
+    RECALL,
+    by_seed,
+    mean_and_sd,
+    require_rows,
+    summarise,
+)
+from defectlab.report.verdict import CELL_RULE, Verdict, evidence, is_comparable, of_cell
+
+Cell = Mapping[Hashable, Any]
+"""A row of `defectlab.report.published.diag_cells`."""
+
+_METRIC = {"precision": PRECISION, "recall": RECALL, "FID_64": FID_64, "FID_192": FID_192}
+_SHOWN = (AP_STEP, AP_TRAPEZOID, PRECISION, RECALL)
+_DETECTION_NOTE = (
+    "Precision and recall are taken at the best-F1 threshold of the test set, as in the papers; the paper's DIAG rows "
+    "look like single runs, the others repeat means over four seeds of the In&Out paper."
+)
+_FIDELITY_NOTE = "The paper states neither the number of images nor their size; lower is nearer."
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table with what is needed to read it.
+
+    Attributes:
+        frame: cells as text or numbers, one row a line.
+        caption: what the table shows.
+        notes: protocol, rule of the verdict, what is not comparable; one sentence each.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        body = self.frame.to_string(index=False, na_rep="–")
+        return "\n".join([self.caption, "", body, "", *self.notes])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in self.frame.columns)
+        body = "".join(f"<tr>{_html_row(list(row))}</tr>" for row in self.frame.itertuples(index=False))
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        # Focusable, so that the keyboard scrolls a table wider than a telephone.
+        return (
+            f'<div class="defectlab-table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'
+            f"<table><caption>{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f'</div><div class="defectlab-notes">{notes}</div>'
+        )
+
+
+def detection_table(rows: pd.DataFrame, regime: str, n_aug: Sequence[int] | int | None = None) -> ReportTable:
+    """DIAG's Table I (``zero_shot``) or II (``full_shot``): the paper's value, ours, and a verdict, cell by cell.
+
+    A row of the paper that comes from the In&Out paper is compared by trapezoid AP, DIAG's own rows by step AP: that
+    is what each paper's code computes.
+
+    Args:
+        rows: result rows of one data set and one profile.
+        regime: ``"zero_shot"`` or ``"full_shot"``.
+        n_aug: counts to show; all of the paper's when ``None``.
+
+    Raises:
+        ValueError: if DIAG has no table for the regime or the count, or the rows mix data sets or profiles.
+    """
+    cells = published.diag_cells()
+    cells = cells[cells["regime"] == regime]
+    if cells.empty:
+        raise ValueError(
+            f"DIAG prints no table for regime {regime!r}; it has zero_shot (Table I) and full_shot (Table II)"
+        )
+    counts = _counts(n_aug, cells)
+    rows = _one_run(rows)
+    own = rows[rows["regime"] == regime]
+    lines = [_detection_line(cell, own) for cell in cells.to_dict("records") if cell["n_aug"] in counts]
+    lines += _only_here(own, set(cells["method"]), counts)
+    table = "I" if regime == "zero_shot" else "II"
+    caption = f"DIAG, Table {table} ({regime.replace('_', '-')}): the paper on KSDD2, here on {_where(rows)}"
+    return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _DETECTION_NOTE))
+
+
+def fidelity_table(rows: pd.DataFrame) -> ReportTable:
+    """DIAG's Table III: FID at 64 and 192 features, the paper's value beside ours.
+
+    Args:
+        rows: result rows of one data set and one profile; metrics ``fid_64`` and ``fid_192``. Other Frechet
+            distances (metrics that start with ``frechet``) are listed below, without a value of the paper.
+    """
+    rows = _one_run(rows)
+    cells = published.diag_cells()
+    cells = cells[cells["table"] == "III"]
+    lines = [_line(cell, rows, _METRIC[cell["column"]]) for cell in cells.to_dict("records")]
+    others = rows[rows["metric"].str.startswith("frechet")]
+    for key, metric in sorted(set(zip(others["method"], others["metric"], strict=True))):
+        summary = summarise(by_seed(others, method=key, metric=metric))
+        lines.append(_cells(key, None, metric, None, summary, "other features, not FID", None))
+    caption = f"DIAG, Table III: the paper on KSDD2, here on {_where(rows)}"
+    return ReportTable(pd.DataFrame(lines).drop(columns="n_aug"), caption, _notes(rows, _FIDELITY_NOTE))
+
+
+def results_table(rows: pd.DataFrame, metrics: Sequence[str] = _SHOWN) -> ReportTable:
+    """Our results alone: mean, interval and every seed, one line a method, regime, ``n_aug`` and metric.
+
+    Args:
+        rows: result rows of one data set and one profile.
+        metrics: which to show, in this order.
+    """
+    rows = _one_run(rows)
+    settings = sorted(set(zip(rows["regime"], rows["method"], rows["n_aug"], strict=True)))
+    lines = []
+    for (regime, key, count), metric in product(settings, metrics):
+        values = by_seed(rows, regime=regime, method=key, n_aug=count, metric=metric)
+        if len(values):
+            place = {"regime": regime, "method": method(key).name, "n_aug": count, "metric": metric}
+            lines.append({**place, **_ours(summarise(values))})
+    return ReportTable(pd.DataFrame(lines), f"Results on {_where(rows)}", _smoke_note(rows))
+
+
+def _detection_line(cell: Cell, rows: pd.DataFrame) -> dict[str, object]:
+    ap = AP_STEP if cell["source"] == "DIAG" else AP_TRAPEZOID
+    return _line(cell, rows[rows["n_aug"] == cell["n_aug"]], _METRIC.get(cell["column"], ap))
+
+
+def _line(cell: Cell, rows: pd.DataFrame, metric: str) -> dict[str, object]:
+    own = rows[(rows["method"] == cell["method"]) & (rows["metric"] == metric)]
+    summary = summarise(by_seed(own)) if len(own) else None
+    judged = evidence(own)
+    verdict = of_cell(cell["paper"], summary if len(judged) else None, is_comparable(judged))
+    return _cells(cell["method"], cell["n_aug"], cell["column"], cell["paper"], summary, PROTOCOL[metric], verdict)
+
+
+def _only_here(rows: pd.DataFrame, known: set[str], counts: Sequence[int]) -> list[dict[str, object]]:
+    """Methods that the paper's table lacks, such as training without augmentation."""
+    rows = rows[~rows["method"].isin(known) & rows["n_aug"].isin([0, *counts])]
+    settings = sorted(set(zip(rows["method"], rows["n_aug"], strict=True)))
+    lines = []
+    for (key, count), (column, metric) in product(settings, {"AP": AP_STEP, **_METRIC}.items()):
+        values = by_seed(rows, method=key, n_aug=count, metric=metric)
+        if len(values):
+            lines.append(_cells(key, count, column, None, summarise(values), PROTOCOL[metric], None))
+    return lines
+
+
+def _cells(
+    key: str,
+    n_aug: float | None,
+    column: str,
+    paper: float | None,
+    ours: SeedSummary | None,
+    protocol: str,
+    verdict: Verdict | None,
+) -> dict[str, object]:
+    return {
+        "method": method(key).name,
+        "n_aug": "" if n_aug is None or pd.isna(n_aug) else int(n_aug),
+        "metric": column,
+        "paper": "–" if paper is None else f"{paper:.3f}",
+        **_ours(ours),
+        "protocol": protocol,
+        "verdict": "–" if verdict is None else verdict.marked,
+    }
+
+
+def _ours(summary: SeedSummary | None) -> dict[str, object]:
+    if summary is None:
+        return {"ours": "–", "interval": "–", "seeds": "–", "n": 0}
+    n = len(summary.values)
+    interval = f"{summary.interval.low:.3f} to {summary.interval.high:.3f}" if n > 1 else "–"
+    seeds = ", ".join(f"{value:.3f}" for value in summary.values)
+    return {"ours": mean_and_sd(summary, 3), "interval": interval, "seeds": seeds, "n": n}
+
+
+def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]:
+    printed = sorted({int(count) for count in cells["n_aug"]})
+    if n_aug is None:
+        return printed
+    wanted = [n_aug] if isinstance(n_aug, int) else list(n_aug)
+    if not set(wanted) & set(printed):
+        raise ValueError(f"DIAG prints values for n_aug {', '.join(map(str, printed))}; asked for {wanted}")
+    return wanted
+
+
+def _one_run(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = require_rows(rows)
+    if rows.empty:
+        raise ValueError("expected result rows, got none")
+    for column in ("dataset", "profile"):
+        if rows[column].nunique() > 1:
+            raise ValueError(
+                f"one table shows one {column}; got {', '.join(sorted(set(rows[column])))}: filter the rows"
+            )
+    return rows
+
+
+def _where(rows: pd.DataFrame) -> str:
+    return f"{rows['dataset'].iloc[0]} ({rows['profile'].iloc[0]} profile)"
+
+
+def _smoke_note(rows: pd.DataFrame) -> tuple[str, ...]:
+    return ("Smoke profile: not a result.",) if (rows["profile"] == "smoke").any() else ()
+
+
+def _notes(rows: pd.DataFrame, protocol: str) -> tuple[str, ...]:
+    notes = [protocol, "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds.", CELL_RULE]
+    if not is_comparable(rows):
+        notes.append(f"Here: {_where(rows)}, not KSDD2 at the paper profile, so absolute values are not comparable; "
+                     "the verdicts on the claims concern orderings.")  # fmt: skip
+    return (*notes, *_smoke_note(rows))
+
+
+def _html_row(cells: list[object]) -> str:
+    first, *rest = (escape(str(cell)) for cell in cells)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)

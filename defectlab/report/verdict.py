@@ -1,0 +1,93 @@
+"""The verdict vocabulary, and the rules that give a verdict from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import pandas as pd
+
+from defectlab.evaluation.seeds import PairedDifference, SeedSummary
+
+
+class Verdict(StrEnum):
+    """What is said of a claim or of a table cell."""
+
+    REPRODUCED = "reproduced"
+    PARTLY = "partly reproduced"
+    NOT = "not reproduced"
+    NOT_ATTEMPTED = "not attempted"
+    NOT_COMPARABLE = "not comparable"  # table cells only: another data set or profile than the paper's
+
+    @property
+    def symbol(self) -> str:
+        """A sign beside the words, so that no verdict is told by colour alone."""
+        return _SYMBOLS[self.value]
+
+    @property
+    def marked(self) -> str:
+        """Sign and words, as tables show them."""
+        return f"{self.symbol} {self.value}"
+
+
+_SYMBOLS = {
+    "reproduced": "✓",
+    "partly reproduced": "◐",
+    "not reproduced": "✗",
+    "not attempted": "–",
+    "not comparable": "≠",
+}
+
+#: Distance of a mean from the paper's value that still counts as partly reproduced.
+TOLERANCE = 0.05
+
+ORDERING_RULE = (
+    "An ordering is reproduced when the 95 % interval of the difference paired by seed lies above zero, partly "
+    "reproduced when only the mean does, and not reproduced otherwise. A claim made of several orderings is reproduced "
+    "when each of them is, not reproduced when none holds, and partly reproduced in between or where some were not "
+    "attempted. Smoke runs are no evidence."
+)
+CELL_RULE = (
+    "A cell is reproduced when the paper's value lies in the 95 % interval of our mean over seeds, partly reproduced "
+    f"when it lies within {TOLERANCE} of our mean, and not reproduced otherwise. Cells are judged on the paper's data "
+    "set at the paper profile only: elsewhere absolute values are not comparable, and only orderings are judged."
+)
+
+
+def of_ordering(difference: PairedDifference | None) -> Verdict:
+    """Verdict on "left is better than right" from the paired differences, positive where it holds."""
+    if difference is None:
+        return Verdict.NOT_ATTEMPTED
+    seen = {"reproduced": Verdict.REPRODUCED, "consistent": Verdict.PARTLY}
+    return seen.get(difference.verdict(expected=1), Verdict.NOT)
+
+
+def of_cell(paper: float, ours: SeedSummary | None, comparable: bool) -> Verdict:
+    """Verdict on one value of a table."""
+    if ours is None:
+        return Verdict.NOT_ATTEMPTED
+    if not comparable:
+        return Verdict.NOT_COMPARABLE
+    if len(ours.values) > 1 and ours.interval.covers(paper):
+        return Verdict.REPRODUCED
+    return Verdict.PARTLY if abs(ours.mean - paper) <= TOLERANCE else Verdict.NOT
+
+
+def combine(parts: Sequence[Verdict]) -> Verdict:
+    """Verdict on a claim from those on its parts."""
+    attempted = [part for part in parts if part != Verdict.NOT_ATTEMPTED]
+    if not attempted:
+        return Verdict.NOT_ATTEMPTED
+    if all(part == Verdict.REPRODUCED for part in parts):
+        return Verdict.REPRODUCED
+    return Verdict.NOT if all(part == Verdict.NOT for part in attempted) else Verdict.PARTLY
+
+
+def is_comparable(rows: pd.DataFrame) -> bool:
+    """True where absolute values may stand beside the paper's: KSDD2 at the paper profile, and nothing else."""
+    return bool(len(rows)) and bool(((rows["dataset"] == "ksdd2") & (rows["profile"] == "paper")).all())
+
+
+def evidence(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that may carry a verdict: all but those of smoke runs."""
+    return rows[rows["profile"] != "smoke"]
