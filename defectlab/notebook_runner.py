@@ -64,7 +64,12 @@ def run_notebook(notebook: str | Path, parameters: Mapping[str, Any], out: str |
     begun = time.time()
     try:
         papermill.execute_notebook(
-            str(source), str(target), dict(parameters), kernel_name=KERNEL, progress_bar=sys.stderr.isatty()
+            str(source),
+            str(target),
+            dict(parameters),
+            kernel_name=KERNEL,
+            language="python",
+            progress_bar=sys.stderr.isatty(),
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{source.name}: {error.ename}: {error.evalue}\n(all of it in {target})") from error
