@@ -1,0 +1,16 @@
+"""Synthesis: from normal images to defective ones.
+
+Nothing is imported here, so that a command which needs one module does not wait for all of them.
+
+| module | what |
+|---|---|
+| `base` | `Synthesizer`, `SyntheticSet`, `Synthetic`: what every method speaks |
+| `store` | sets on disk, resumable |
+| `perlin`, `lines` | laws that masks are drawn from |
+| `masks` | where a defect goes: `mask_source("real" / "perlin" / "lines" / "blobs" / path)` |
+| `textures` | where foreign texture comes from: `texture_source("surfaces" / "dtd" / path)` |
+| `foreground` | where the object is |
+| `augment`, `blend` | DRAEM's ten augmentations; pasting under a mask |
+| `memseg` | `MemSeg`, the comparison method of In&Out and DIAG |
+| `diag`, `triplets`, `pipelines` | `Diag`: inpainting with a text-conditioned diffusion model |
+"""

@@ -13,6 +13,7 @@ import numpy as np
 
 SUBPIXEL_BITS = 4  # OpenCV draws with coordinates in 1/16 pixel
 MAX_BRANCHES = 3
+SLENDER = 5  # a line is at least so many times as long as it is wide, margins included
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class LineMasks:
         length: of the line, as a fraction of the shorter side, uniform in this range.
         width: of the defect itself, as a fraction of the shorter side, at least one pixel; it varies along the line
             and tapers at its ends.
-        margin: what an annotator leaves on either side, as a fraction of the shorter side.
+        margin: what an annotator leaves on either side, as a fraction of the shorter side. Short lines are drawn
+            thinner, so that length is at least five times the width with its margins.
         waviness: standard deviation of the heading about the main direction, in radians, uniform in this range; 0
             gives a ruler's line.
         branching: probability of a branch, and of each further one after it, at most three.
@@ -55,8 +57,10 @@ class LineMasks:
         """One line with its branches: bool ``(height, width)``, never empty, and its description."""
         side = min(height, width)
         length, thickness, margin = (rng.uniform(*law) * side for law in (self.length, self.width, self.margin))
+        slim = min(1.0, length / SLENDER / (thickness + 2 * margin)) if thickness + 2 * margin else 1.0
+        thickness, margin = thickness * slim, margin * slim
         waviness = rng.uniform(*self.waviness)
-        heading = rng.uniform(0, np.pi) if self.orientation is None else self._tilt(rng)
+        heading = self._heading(rng)
         canvas = np.zeros((height, width), np.uint8)
         middle = rng.uniform(0, (height, width))
         path, headings = _walk(rng, length, heading, waviness, side)
@@ -72,7 +76,10 @@ class LineMasks:
             branches += 1
         return canvas > 0, f"line:{length:.0f}px:{np.rad2deg(heading) % 180:.0f}deg:{branches}b"
 
-    def _tilt(self, rng: np.random.Generator) -> float:
+    def _heading(self, rng: np.random.Generator) -> float:
+        """Main direction in radians."""
+        if self.orientation is None:
+            return float(rng.uniform(0, np.pi))
         return float(np.deg2rad(rng.normal(self.orientation, self.spread)))
 
 

@@ -35,6 +35,9 @@ class Perlin:
     condition that they are not empty. DRAEM keeps the empty ones and calls the image normal; others keep them and
     call the image defective.
 
+    The rotation leaves zeros where the turned noise does not reach, as in the released code: corners of a square
+    image, and more of an elongated one, get fewer defects than its centre.
+
     Attributes:
         exponents: range of the exponents ``e`` of the number of cells ``2**e``, upper bound exclusive; drawn
             independently for height and width.
