@@ -122,11 +122,12 @@ def test_a_size_of_zero_is_refused():
         Perlin().draw(np.random.default_rng(0), 0, 8)
 
 
-def test_a_mask_takes_well_under_a_millisecond():
+def test_a_mask_takes_well_under_a_millisecond_of_one_core():
     law, rng = Perlin(), np.random.default_rng(0)
     seconds = []
-    for _ in range(200):
-        start = time.perf_counter()
-        law.draw(rng, 256, 256)
-        seconds.append(time.perf_counter() - start)
-    assert np.median(seconds) < 1 / 1500  # the median: another process may hold the core for a moment
+    for _ in range(5):
+        start = time.process_time()  # of this process alone: others may hold the core meanwhile
+        for _ in range(60):
+            law.draw(rng, 256, 256)
+        seconds.append((time.process_time() - start) / 60)
+    assert min(seconds) < 1 / 1500
