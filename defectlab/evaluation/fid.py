@@ -21,8 +21,11 @@ from defectlab.evaluation.inputs import Features, as_feature_pair
 Library = Literal["torchmetrics", "pytorch_fid"]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 
-TOLERANCE = 1e-6
-"""Largest difference of two libraries on the same features, as a share of the total variance tr(S1) + tr(S2)."""
+TOLERANCE = 1e-5
+"""Largest difference of two libraries on the same features, as a share of the total variance tr(S1) + tr(S2).
+
+With more images than features they agree to 1e-12. With fewer, the libraries take square roots of eigenvalues that
+should be 0 and are 1e-16: up to 4e-6 of the variance at 2048 features, of which our form is free."""
 
 
 class SmallSampleWarning(UserWarning):

@@ -86,6 +86,13 @@ def test_pytorch_fid_fed_with_files_gives_the_value_reported(tmp_path: Path):
     assert calculate_frechet_distance(*moments) == pytest.approx(report.libraries["pytorch_fid"], rel=1e-4)
 
 
+def test_with_full_rank_the_libraries_agree_to_many_digits():
+    generator = torch.Generator().manual_seed(0)
+    real, synthetic = (torch.randn(n, 16, generator=generator, dtype=torch.float64) for n in (300, 200))
+    ours = frechet_distance(real, synthetic).distance
+    assert list(frechet_by_library(real, synthetic).values()) == pytest.approx([ours, ours], rel=1e-9)
+
+
 @pytest.mark.parametrize(("n", "m", "d"), [(300, 200, 64), (30, 20, 64), (110, 246, 192)])
 def test_the_libraries_agree_with_ours_for_few_and_for_many_images(n, m, d):
     generator = torch.Generator().manual_seed(0)

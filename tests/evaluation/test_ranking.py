@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
@@ -70,6 +70,7 @@ def test_areas_equal_torchmetrics_inside_the_unit_interval():
     assert auroc(labels, scores) == pytest.approx(float(binary_auroc(preds, target)), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(labelled_integers)
 def test_small_tied_sets_equal_scikit_learn(rows):
     labels, scores = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], dtype=float)
@@ -78,6 +79,7 @@ def test_small_tied_sets_equal_scikit_learn(rows):
     assert auroc(labels, scores) == pytest.approx(sklearn.metrics.roc_auc_score(labels, scores), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(
     labelled_integers,
     st.sampled_from(
@@ -94,6 +96,7 @@ def test_a_strictly_monotone_transform_changes_nothing(rows, transform):
     assert auroc(labels, bent) == auroc(labels, scores)
 
 
+@settings(deadline=None)
 @given(labelled_integers, st.randoms(use_true_random=False))
 def test_the_order_of_the_images_changes_nothing(rows, random):
     shuffled = random.sample(rows, len(rows))
@@ -101,6 +104,7 @@ def test_the_order_of_the_images_changes_nothing(rows, random):
         assert metric(*zip(*shuffled, strict=True)) == metric(*zip(*rows, strict=True))
 
 
+@settings(deadline=None)
 @given(labelled_integers)
 def test_turning_the_scores_round_mirrors_auroc(rows):
     labels, scores = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from defectlab.evaluation.ranking import precision_recall_curve
@@ -55,6 +55,7 @@ def test_among_equal_f1_the_lowest_threshold_wins():
     assert best_f1_threshold(labels, scores, EXACT) == 1
 
 
+@settings(deadline=None)
 @given(labelled_integers, st.sampled_from(CONVENTIONS))
 def test_the_point_is_the_one_of_the_curve(rows, convention):
     labels, scores = zip(*rows, strict=True)
@@ -65,6 +66,7 @@ def test_the_point_is_the_one_of_the_curve(rows, convention):
     assert point.recall == pytest.approx(curve.recall[best])
 
 
+@settings(deadline=None)
 @given(labelled_integers)
 def test_no_threshold_has_a_larger_f1(rows):
     labels, scores = zip(*rows, strict=True)
