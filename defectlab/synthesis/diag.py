@@ -81,6 +81,9 @@ class DiagSettings:
                 raise ValueError(f"{name}: expected at least 0, got {value}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, got {self.batch_size}")
+        self._require_choices()
+
+    def _require_choices(self) -> None:
         for name, known in (("order", ORDERS), ("compositing", COMPOSITINGS), ("label", LABELS)):
             if getattr(self, name) not in known:
                 raise unknown_choice(name, getattr(self, name), known)
@@ -223,4 +226,4 @@ class Diag(Synthesizer):
 
 def changed_pixels(before: np.ndarray, after: np.ndarray, above: int) -> np.ndarray:
     """Pixels of which a channel differs by more than ``above`` grey levels; uint8 ``(H, W, 3)`` to bool ``(H, W)``."""
-    return (np.abs(before.astype(np.int16) - after.astype(np.int16)) > above).any(axis=2)
+    return np.any(np.abs(before.astype(np.int16) - after.astype(np.int16)) > above, axis=2)

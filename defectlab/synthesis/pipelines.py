@@ -196,7 +196,8 @@ def _variant(folder: Path, dtype: torch.dtype) -> str | None:
 
 def _not_there(name: str) -> MissingPathError:
     return MissingPathError(
-        f"generator: {name!r} is no folder, no name on the hub (owner/model) and none of pocket, {', '.join(SHORT_NAMES)}"
+        f"generator: {name!r} is no folder, no name on the hub (owner/model) and none of "
+        f"{', '.join(('pocket', *SHORT_NAMES))}"
     )
 
 

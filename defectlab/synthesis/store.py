@@ -162,7 +162,7 @@ def _differences(path: Path, name: str, settings: Mapping[str, Any]) -> str:
     lines = "\n".join(
         f"  {key}: stored {old.get(key, 'nothing')!r}, asked {new.get(key, 'nothing')!r}" for key in changed
     )
-    return f"out: {path.parent} holds a set made with other settings:\n{lines}\nGive another folder, or the stored settings."
+    return f"out: {path.parent} holds a set of other settings:\n{lines}\nGive another folder, or the stored settings."
 
 
 def _intact(folder: Path, rows: dict[int, Row], n: int) -> dict[int, Synthetic]:

@@ -43,7 +43,8 @@ class Painter:
     def __call__(self, **arguments):
         self.calls.append(arguments)
         shades = [int(torch.randint(0, 256, (1,), generator=generator)) for generator in arguments["generator"]]
-        images = [Image.new("RGB", image.size, (shade,) * 3) for image, shade in zip(arguments["image"], shades)]
+        pairs = zip(arguments["image"], shades, strict=True)
+        images = [Image.new("RGB", image.size, (shade,) * 3) for image, shade in pairs]
         return SimpleNamespace(images=images)
 
 

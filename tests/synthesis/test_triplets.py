@@ -37,8 +37,8 @@ class Nothing:
         return np.zeros(self.shape, bool), "nothing"
 
 
-def draw(index: int, n: int = 10, seed: int = 0, order: str = "paper", masks=Spots(), prompts=PROMPTS):
-    return draw_triplet(normals(), masks, prompts, index, n, seed, order)
+def draw(index: int, n: int = 10, seed: int = 0, order: str = "paper", masks=None, prompts=PROMPTS):
+    return draw_triplet(normals(), masks or Spots(), prompts, index, n, seed, order)
 
 
 def key(triplet):
