@@ -1,0 +1,1 @@
+"""`pocket`, a small text-conditioned diffusion model of defects: trained here, shipped here, runs on a laptop."""

@@ -1,0 +1,147 @@
+"""Training examples of `pocket`: a normal crop, a mask, words, and the defect layer that belongs there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from defectlab.data.surfaces.defects import TRAINED_LOOKS, make_change
+from defectlab.data.surfaces.materials import HELD_OUT_MATERIALS, MATERIALS
+from defectlab.data.surfaces.noise import Field
+from defectlab.data.surfaces.regions import REGIONS, Region, region_of
+from defectlab.data.surfaces.render import REACH, Scene, defect_layer, feather, make_scene
+from defectlab.synthesis.pocket.network import SIDE
+from defectlab.synthesis.pocket.normalise import normalise
+from defectlab.synthesis.pocket.words import DEFECTS, POLARITIES
+
+TRAINED_MATERIALS = tuple(name for name in MATERIALS if name not in HELD_OUT_MATERIALS)
+CANVAS = 192
+"""Side of the canvas that regions are drawn on before the crop is cut out."""
+LINES = ("scratch", "crack")
+GOOD_SHARE = 0.1
+"""Share of examples with the word ``good`` and no layer."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training example.
+
+    Attributes:
+        crop: float32 ``(128, 128)``, normal crop in the network's units.
+        mask: float32 ``(128, 128)`` in [0, 1], the region with a soft rim.
+        layer: float32 ``(128, 128)``, what the defect adds, in the network's units.
+        defect: position in `words.DEFECTS`.
+        polarity: position in `words.POLARITIES`, told from the layer.
+        severity: [0, 1].
+    """
+
+    crop: Field
+    mask: Field
+    layer: Field
+    defect: int
+    polarity: int
+    severity: float
+
+
+def make_example(
+    rng: Generator,
+    materials: tuple[str, ...] = TRAINED_MATERIALS,
+    looks: dict[str, tuple[str, ...]] = TRAINED_LOOKS,
+    defect: str | None = None,
+) -> Example:
+    """Draws a scene, a region that knows nothing of the defect, and the defect inside it.
+
+    Args:
+        rng: source of randomness.
+        materials: materials to draw from.
+        looks: looks of each defect to draw from.
+        defect: the class; drawn where ``None``.
+    """
+    scene = make_scene(rng, SIDE, SIDE, str(rng.choice(materials)))
+    defect = defect or ("good" if rng.random() < GOOD_SHARE else str(rng.choice(DEFECTS[1:])))
+    region = _region(rng, defect)
+    severity = float(rng.uniform(0.02, 1.0))
+    layer = np.zeros((SIDE, SIDE), np.float32)
+    if defect != "good":
+        change = make_change(rng, defect, region, str(rng.choice(looks[defect])))
+        layer = defect_layer(scene, change, region, severity, REACH[defect])
+    clean = _with_edge(rng, scene) if rng.random() < 0.12 else scene.luminance
+    seen = normalise(clean)
+    layer = (np.clip(clean + layer, -0.15, 1.15) - clean) / np.float32(seen.unit)
+    return Example(seen.crop, feather(region), layer, DEFECTS.index(defect), _polarity(layer), severity)
+
+
+def _region(rng: Generator, defect: str) -> Region:
+    """Any family for any defect, thin bands a little more often for thin defects; mostly about the middle, as a crop
+    around a mask has it.
+    """
+    weights = np.array([0.55, 0.2, 0.12, 0.13] if defect in LINES else [0.25, 0.35, 0.2, 0.2])
+    draw = REGIONS[str(rng.choice(list(REGIONS), p=weights))]
+    region = draw(rng, CANVAS, CANVAS)
+    while _extent(region.mask) < 0.2 * SIDE and rng.random() < 0.85:
+        region = draw(rng, CANVAS, CANVAS)
+    y, x = np.nonzero(region.mask)
+    centre = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]) + rng.normal(0, 0.12 * SIDE, 2)
+    left, top = (int(np.clip(c - SIDE / 2, 0, CANVAS - SIDE)) for c in centre)
+    window = region.mask[top : top + SIDE, left : left + SIDE]
+    if not window.any():
+        return _region(rng, defect)
+    return region_of(window, region.axis - np.array([left, top], np.float32))
+
+
+def _extent(mask: np.ndarray) -> int:
+    y, x = np.nonzero(mask)
+    return int(max(np.ptp(y), np.ptp(x))) + 1
+
+
+def _with_edge(rng: Generator, scene: Scene) -> Field:
+    """The scene with the border of the part in view: everything behind a line is black or burnt out."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    angle = float(rng.choice([0, 0.5, 1, 1.5])) * np.pi + rng.normal(0, 0.05)
+    side = (x - SIDE / 2) * np.float32(np.cos(angle)) + (y - SIDE / 2) * np.float32(np.sin(angle))
+    behind = np.clip(side - np.float32(rng.uniform(0.3, 0.49) * SIDE), 0, 1)
+    return scene.luminance * (1 - behind) + np.float32(rng.choice([0.03, 0.98])) * behind
+
+
+def _polarity(layer: Field) -> int:
+    total, strength = float(layer.sum()), float(np.abs(layer).sum())
+    lean = total / max(strength, 1e-6)
+    return POLARITIES.index("dark" if lean < -0.4 else "bright" if lean > 0.4 else "any")
+
+
+class ExampleStream(IterableDataset):
+    """An endless stream of examples; example ``i`` of worker ``w`` depends on ``(seed, w, i)`` alone.
+
+    Args:
+        seed: seed of the stream.
+        start: how many examples of each worker to pass over, for a resume.
+    """
+
+    def __init__(self, seed: int, start: int = 0) -> None:
+        self.seed, self.start = seed, start
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        """Examples as tensors; images have shape ``(1, 128, 128)``."""
+        cv2.setNumThreads(1)
+        info = get_worker_info()
+        worker, index = (info.id if info else 0), self.start
+        while True:
+            yield as_tensors(make_example(np.random.default_rng([self.seed, worker, index])))
+            index += 1
+
+
+def as_tensors(example: Example) -> dict[str, Tensor]:
+    """An example as a dictionary of tensors that a data loader can batch."""
+    images = {name: torch.from_numpy(getattr(example, name))[None] for name in ("crop", "mask", "layer")}
+    return images | {
+        "defect": torch.tensor(example.defect),
+        "polarity": torch.tensor(example.polarity),
+        "severity": torch.tensor(example.severity, dtype=torch.float32),
+    }

@@ -1,0 +1,233 @@
+"""Training of `pocket`: velocity prediction of the defect layer, resumable, one command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS, ExampleStream
+from defectlab.synthesis.pocket.haar import haar
+from defectlab.synthesis.pocket.network import WordEncoder, make_unet
+from defectlab.synthesis.pocket.words import DEFECTS
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one training.
+
+    Attributes:
+        steps: optimiser steps.
+        batch_size: examples a step.
+        lr: highest learning rate of AdamW, reached after ``warm_up`` steps, then a cosine down to a twentieth.
+        warm_up: steps of linear warm-up.
+        empty_prompts: share of examples with the empty prompt, for classifier-free guidance.
+        unsaid_polarity: share of the other examples whose polarity is not told.
+        outside: weight of the loss outside the mask.
+        ema: decay of the averaged weights.
+        seed: seed of data, noise and weights.
+        band_power: exponent that the Haar bands are whitened with; 0 keeps their energies, 1 makes them equal.
+        bfloat16: autocast to bfloat16.
+        workers: processes that render examples.
+    """
+
+    steps: int = 7000
+    batch_size: int = 16
+    lr: float = 6e-4
+    warm_up: int = 100
+    empty_prompts: float = 0.12
+    unsaid_polarity: float = 0.4
+    outside: float = 0.05
+    ema: float = 0.9985
+    seed: int = 0
+    band_power: float = 0.7
+    bfloat16: bool = True
+    workers: int = 1
+
+
+def make_scheduler() -> DDIMScheduler:
+    """The noise schedule of `pocket`: squared cosine, velocity, zero signal at the last step, trailing spacing."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
+    )
+
+
+def band_scales(settings: TrainingSettings, count: int = 512) -> tuple[Tensor, Tensor]:
+    """Factors for the Haar bands of layer and crop, ``(16,)`` each, from examples of their own stream."""
+    stream = iter(ExampleStream(settings.seed + 10_000))
+    batch = torch.utils.data.default_collate([next(stream) for _ in range(count)])
+    inside = haar(batch["mask"])[:, :1] > 0.4
+    layer, crop = haar(batch["layer"]), haar(batch["crop"])
+    layer_std = torch.stack([layer[:, i : i + 1][inside].std() for i in range(layer.shape[1])])
+    crop_std = crop.std(dim=(0, 2, 3))
+    overall = layer.mul(inside).pow(2).sum().div(inside.sum() * layer.shape[1]).sqrt()
+    whitened = (layer_std / overall) ** -settings.band_power / overall
+    return whitened, 1 / crop_std
+
+
+class Trainer:
+    """One training run in a folder, which a second call goes on with.
+
+    Args:
+        folder: where checkpoint, log and model go.
+        settings: the settings; a checkpoint of other settings is refused.
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+
+    def __init__(self, folder: Path, settings: TrainingSettings, device: str = "cpu") -> None:
+        self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(settings.seed)
+        self.net = nn.ModuleDict({"unet": make_unet(), "words": WordEncoder()}).to(self.device)
+        self.average = {name: p.detach().clone() for name, p in self.net.named_parameters()}
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=1e-3)
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.alphas = make_scheduler().alphas_cumprod
+        self.step = 0
+        self.layer_scale, self.crop_scale = band_scales(settings)
+        self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        """File that holds all that a resume needs."""
+        return self.folder / "checkpoint.pt"
+
+    def run(self) -> None:
+        """Trains to the last step; writes a checkpoint and the model every 250 steps and at the end."""
+        examples = self._examples()
+        started, smooth = time.time(), None
+        for step in tqdm(range(self.step, self.settings.steps), disable=None, desc="pocket"):
+            loss = self._train_step(next(examples))
+            if not math.isfinite(loss):
+                raise RuntimeError(f"the loss is {loss} at step {step}: lower lr; the last good state is {self.checkpoint}")
+            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            self.step = step + 1
+            if self.step % 50 == 0:
+                self._log(smooth, time.time() - started)
+            if self.step % 250 == 0 or self.step == self.settings.steps:
+                self.save()
+
+    def _examples(self) -> Iterator[dict[str, Tensor]]:
+        workers = self.settings.workers
+        start = self.step * self.settings.batch_size // max(1, workers)
+        stream = ExampleStream(self.settings.seed, start)
+        return iter(DataLoader(stream, batch_size=self.settings.batch_size, num_workers=workers))
+
+    def _train_step(self, batch: dict[str, Tensor]) -> float:
+        self._set_rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            loss = self._loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, p in self.net.named_parameters():
+                self.average[name].lerp_(p, 1 - decay)
+        return loss.item()
+
+    def _loss(self, batch: dict[str, Tensor]) -> Tensor:
+        n = len(batch["defect"])
+        # stratified steps: one in each n-th of the schedule
+        t = ((torch.arange(n) + torch.rand(n, generator=self.generator)) / n * 1000).long().clamp(max=999)
+        x0 = haar(batch["layer"]) * self.layer_scale.view(1, -1, 1, 1)
+        noise = torch.randn(x0.shape, generator=self.generator)
+        signal, spread = (v.view(-1, 1, 1, 1) for v in (self.alphas[t].sqrt(), (1 - self.alphas[t]).sqrt()))
+        noisy = signal * x0 + spread * noise
+        velocity = signal * noise - spread * x0  # Salimans and Ho 2022, Eq. 11
+        crop, mask = haar(batch["crop"]) * self.crop_scale.view(1, -1, 1, 1), haar(batch["mask"])
+        said = self._words(batch)
+        inputs = torch.cat([noisy, mask, crop], dim=1).to(self.device)
+        tokens = self.net["words"](*(v.to(self.device) for v in said))
+        predicted = self.net["unet"](inputs, t.to(self.device), encoder_hidden_states=tokens).sample.float()
+        inside = (mask[:, :1] / 4).clamp(0, 1)
+        weight = self.settings.outside + (1 - self.settings.outside) * inside
+        # small regions count as much as large ones, in part
+        weight = weight * inside.mean(dim=(1, 2, 3), keepdim=True).clamp(min=0.01).rsqrt()
+        error = (predicted - velocity.to(self.device)).square()
+        return (error * weight.to(self.device)).mean()
+
+    def _words(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        n = len(batch["defect"])
+        draw = torch.rand(2, n, generator=self.generator)
+        defect = torch.where(draw[0] < self.settings.empty_prompts, len(DEFECTS), batch["defect"])
+        polarity = torch.where(draw[1] < self.settings.unsaid_polarity, 0, batch["polarity"])
+        return defect, polarity, batch["severity"]
+
+    def _set_rate(self) -> None:
+        s = self.settings
+        progress = (self.step - s.warm_up) / max(1, s.steps - s.warm_up)
+        cosine = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0), 1)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = s.lr * min(1, (self.step + 1) / s.warm_up) * cosine
+
+    def save(self) -> None:
+        """Writes the checkpoint and the averaged model, each whole or not at all."""
+        state = {
+            "net": self.net.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(), "step": self.step, "settings": asdict(self.settings),
+        }  # fmt: skip
+        partial = self.checkpoint.with_suffix(".tmp")
+        torch.save(state, partial)
+        os.replace(partial, self.checkpoint)
+        write_model(self.folder / "model", self.average, self.layer_scale, self.crop_scale, self.settings, self.step)
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        if state["settings"] != asdict(self.settings):
+            changed = {k: (v, state["settings"].get(k)) for k, v in asdict(self.settings).items() if state["settings"].get(k) != v}
+            raise ValueError(f"{self.checkpoint} was trained with other settings (asked, found): {changed}; use a new folder")
+        self.net.load_state_dict(state["net"])
+        self.average, self.step = state["average"], state["step"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"].cpu())
+
+    def _log(self, loss: float, seconds: float) -> None:
+        path = self.folder / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "loss", "lr", "seconds"])
+            writer.writerow([self.step, f"{loss:.5f}", f"{self.optimiser.param_groups[0]['lr']:.2e}", f"{seconds:.0f}"])
+
+
+def write_model(
+    folder: Path, weights: dict[str, Tensor], layer_scale: Tensor, crop_scale: Tensor, settings: TrainingSettings, step: int
+) -> None:
+    """Writes the model as float16 safetensors and its configuration as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in weights.items()}
+    save_file(tensors, folder / "model.tmp")
+    os.replace(folder / "model.tmp", folder / "model.safetensors")
+    config = {
+        "format": "defectlab pocket-layer 1",
+        "unet": json.loads(make_unet().to_json_string()),
+        "scheduler": json.loads(make_scheduler().to_json_string()),
+        "layer_scale": [round(v, 6) for v in layer_scale.tolist()],
+        "crop_scale": [round(v, 6) for v in crop_scale.tolist()],
+        "materials": list(TRAINED_MATERIALS),
+        "training": asdict(settings) | {"trained_steps": step},
+    }
+    (folder / "config.tmp").write_text(json.dumps(config, indent=1) + "\n")
+    os.replace(folder / "config.tmp", folder / "config.json")
