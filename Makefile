@@ -71,6 +71,6 @@ bench: .venv-bench/.installed  ## benchmarks beside peers that pip can install, 
 lock: $(STAMP)  ## write requirements.lock and environment.yml from what is installed
 	$(BIN)/python .ci/lock.py
 
-clean:  ## remove builds and caches; runs and .venv stay
-	rm -rf _build book/_build dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+clean:  ## remove builds and caches; runs, the book's stored runs and .venv stay
+	rm -rf _build dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	find defectlab tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
