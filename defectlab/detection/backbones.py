@@ -130,7 +130,7 @@ def cut(model: nn.Module, spec: BackboneSpec, stride: int | None, finetune: str)
 
 
 def _stages(model: Any, spec: BackboneSpec) -> list[dict[str, Any]]:
-    """timm's description of the stages, less those that the weights do not reach."""
+    """The stages as timm describes them, less those that the weights do not reach."""
     # a stage whose first block has no weights would have the channels of the stage before
     return [dict(stage) for stage in model.feature_info if f"{stage['module']}.0" not in spec.absent]
 

@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from defectlab.detection.config import ClassifierConfig
+from defectlab.detection.heads import PatchHead
 from defectlab.detection.inputs import Inputs
 from defectlab.detection.sampling import epoch_order, epoch_seed
 from defectlab.files import atomic_path
 
 State = dict[str, Tensor]
+CALIBRATION = 128  # images that a patch head's scale is taken from
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Training:
     """One training of ``trained`` on ``inputs``.
 
     Args:
-        trained: the layers that learn, from a batch of ``inputs`` to image logits ``(n,)``.
+        trained: the layers that learn, head last, from a batch of ``inputs`` to image logits ``(n,)``.
         inputs: the training set.
         validation: images to choose an epoch by, or ``None``.
         config: the settings.
@@ -57,7 +59,7 @@ class Training:
 
     def __init__(
         self,
-        trained: nn.Module,
+        trained: nn.Sequential,
         inputs: Inputs,
         validation: Inputs | None,
         config: ClassifierConfig,
@@ -75,6 +77,7 @@ class Training:
 
     def run(self, show: bool = False) -> Progress:
         """Trains to the last epoch, from the checkpoint where there is one."""
+        self._calibrate()
         self._resume()
         epochs = range(self.progress.epoch, self.config.epochs)
         for epoch in tqdm(epochs, desc="training", disable=not show, leave=False):
@@ -84,6 +87,19 @@ class Training:
             self._save()
         self.trained.eval()
         return self.progress
+
+    def _calibrate(self) -> None:
+        """Shows a patch head the features that training starts from."""
+        head = self.trained[-1]
+        if not isinstance(head, PatchHead):
+            return
+        chosen = torch.arange(len(self.inputs.labels))
+        chosen = chosen[:: -(-len(chosen) // CALIBRATION)]
+        self.trained.eval()
+        with torch.inference_mode():
+            parts = chosen.split(self.config.batch_size)
+            batches = (to_device(self.inputs.draw(i, torch.zeros_like(i)), self.device) for i in parts)
+            head.calibrate(torch.cat([self.trained[:-1](batch) for batch in batches]))
 
     def _epoch(self, epoch: int) -> tuple[float, float]:
         # released DIAG code: eval() after the first epoch, and nothing sets training mode again
