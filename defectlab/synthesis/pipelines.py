@@ -48,6 +48,7 @@ def load_inpainting(
     attention_slicing: bool = False,
     vae_tiling: bool = False,
     cpu_offload: bool = False,
+    compiled: bool = False,
 ) -> Any:
     """An inpainting pipeline, ready to be called.
 
@@ -61,6 +62,7 @@ def load_inpainting(
         attention_slicing: attention in slices: less memory, slower.
         vae_tiling: images decoded in tiles: less memory.
         cpu_offload: only the model at work is on the GPU: much less memory, slower.
+        compiled: see `speed_up`; worth its minutes of compilation for hundreds of images on a GPU.
 
     Returns:
         Something called like a diffusers inpainting pipeline.
@@ -92,6 +94,20 @@ def load_inpainting(
     if getattr(pipeline, "watermark", None) is not None:
         pipeline.watermark = None  # it would depend on whether an optional package is installed
     pipeline.model_source = source
+    return speed_up(pipeline) if compiled else pipeline
+
+
+def speed_up(pipeline: Any, compiled: bool = True) -> Any:
+    """The pipeline in channels-last memory and, unless told otherwise, with compiled UNet and decoder.
+
+    The first call of a batch size compiles it, for minutes on a GPU. Results differ from those of the plain pipeline
+    by rounding.
+    """
+    pipeline.unet.to(memory_format=torch.channels_last)
+    pipeline.vae.to(memory_format=torch.channels_last)
+    if compiled:
+        pipeline.unet = torch.compile(pipeline.unet)
+        pipeline.vae.decode = torch.compile(pipeline.vae.decode)
     return pipeline
 
 

@@ -130,3 +130,12 @@ def test_options_that_do_not_apply_are_refused_before_loading(folder):
         load_inpainting(folder, "cpu", scheduler="dpm")
     with pytest.raises(ValueError, match="the device is the CPU already"):
         load_inpainting(folder, "cpu", cpu_offload=True)
+
+
+def test_a_sped_up_pipeline_is_compiled_and_in_channels_last(folder, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda target: compiled.append(target) or target)
+    pipeline = load_inpainting(folder, "cpu", compiled=True)
+    assert compiled[0] is pipeline.unet and len(compiled) == 2
+    assert pipeline.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    assert pipeline.vae.encoder.conv_in.weight.is_contiguous(memory_format=torch.channels_last)

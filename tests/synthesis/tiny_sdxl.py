@@ -26,8 +26,8 @@ def build_tiny_sdxl(seed: int = 0) -> StableDiffusionXLInpaintPipeline:
             vae=_vae(),
             text_encoder=CLIPTextModel(_text(projection=32)),
             text_encoder_2=CLIPTextModelWithProjection(_text(projection=32)),
-            tokenizer=_tokenizer(),
-            tokenizer_2=_tokenizer(),
+            tokenizer=build_tokenizer(),
+            tokenizer_2=build_tokenizer(),
             unet=_unet(),
             scheduler=EulerDiscreteScheduler(**SCHEDULE),
         )
@@ -96,5 +96,6 @@ def _vocabulary() -> dict[str, int]:
     return {word: i for i, word in enumerate(words)}
 
 
-def _tokenizer() -> CLIPTokenizer:
+def build_tokenizer() -> CLIPTokenizer:
+    """One token a printable character; ids below 190."""
     return CLIPTokenizer(vocab=_vocabulary(), merges=[], model_max_length=77)
