@@ -234,6 +234,7 @@ def _execute(page: Page, root: Path) -> str:
             str(unfinished),
             dict(page.parameters),
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             cwd=str(root),
         )
@@ -250,7 +251,8 @@ def _execute(page: Page, root: Path) -> str:
 
 def _sphinx(folder: Path) -> Path:
     words = ["build", str(folder), "--toc", str(folder / "book" / "_toc.yml"), "-n", "-W", "--keep-going"]
-    done = subprocess.run([sys.executable, "-c", _JUPYTER_BOOK, *words], capture_output=True, text=True)
+    plain = os.environ | {"NO_COLOR": "1", "PYTHONUTF8": "1"}
+    done = subprocess.run([sys.executable, "-c", _JUPYTER_BOOK, *words], capture_output=True, text=True, env=plain)
     if done.returncode:
         said = (done.stdout + done.stderr).replace(f"{folder}{os.sep}", "").splitlines()
         problems = [line for line in said if "WARNING" in line or "ERROR" in line]
@@ -269,8 +271,8 @@ def _replace(output: Path, pages: Path) -> None:
 
 def _stale_notice() -> nbformat.NotebookNode:
     text = (
-        "```{warning}\nThis page shows a stored run that is older than the code, the parameters or the environment of this "
-        "book. Build it again for current values.\n```"
+        "```{warning}\nThis page shows a stored run that is older than the code, the parameters or the environment of "
+        "this book. Build it again for current values.\n```"
     )
     return nbformat.v4.new_markdown_cell(text, id="stale")
 

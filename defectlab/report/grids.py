@@ -139,4 +139,5 @@ def _said_of_masks(rows: Sequence[GridRow]) -> str:
     if not masks:
         return ""
     shares = [100 * float(mask.mean()) for mask in masks]
-    return f" Masks cover {min(shares):.1f} to {max(shares):.1f} % of their image."
+    low, high = f"{min(shares):.1f}", f"{max(shares):.1f}"
+    return f" Masks cover {low if low == high else f'{low} to {high}'} % of their image."

@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
@@ -55,9 +56,9 @@ def size(role: str) -> tuple[float, float]:
 def watermark(figure: Figure, profile: str) -> None:
     """Writes across the figure that a smoke run is not a result; does nothing for the other profiles."""
     if profile == "smoke":
-        figure.text(
-            0.5, 0.5, SMOKE_TEXT, ha="center", va="center", rotation=25, fontsize=20, color="#b00000", alpha=0.35
-        )
+        mark = figure.text(0.5, 0.5, SMOKE_TEXT, ha="center", va="center", rotation=25, size=20, color="#b00000")
+        # A white rim keeps it legible on dark photographs.
+        mark.set(alpha=0.45, zorder=10, path_effects=[withStroke(linewidth=3, foreground="white", alpha=0.45)])
 
 
 def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., Any] | None = None) -> None:

@@ -74,7 +74,9 @@ def paired(left: pd.Series, right: pd.Series) -> PairedDifference | None:
     shared = [int(seed) for seed in left.index.intersection(right.index)]
     if not shared:
         return None
-    return paired_difference({s: float(left[s]) for s in shared}, {s: float(right[s]) for s in shared})
+    return paired_difference(
+        {s: float(left[s]) for s in shared}, {s: float(right[s]) for s in shared}, n_resamples=1000
+    )
 
 
 def mean_and_sd(summary: SeedSummary, digits: int = 2) -> str:

@@ -140,7 +140,7 @@ def test_the_grid_says_rows_and_mask_area():
     plot = sample_grid(rows, seed=0)
     assert plot.alt == (
         "Grid of images, 2 rows from top to bottom, drawn at random with seed 0: Positives (3); DIAG (3). "
-        "Masks cover 8.3 to 8.3 % of their image."
+        "Masks cover 8.3 % of their image."
     )
     assert len(plot.figure.axes) == 6
 

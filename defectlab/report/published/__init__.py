@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -47,6 +48,11 @@ def diag_cells() -> pd.DataFrame:
         Columns ``id``, ``table``, ``regime``, ``method`` (short name), ``n_aug`` (``NaN`` in Table III),
         ``column`` (``AP``, ``precision``, ``recall``, ``FID_64``, ``FID_192``), ``paper`` and ``source``.
     """
+    return _diag_cells().copy()
+
+
+@cache
+def _diag_cells() -> pd.DataFrame:
     detection = load("diag_tables1-2_ap").melt(
         id_vars=["table", "method", "n_aug", "source"], value_vars=["AP", "precision", "recall"], value_name="paper"
     )
