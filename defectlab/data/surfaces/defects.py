@@ -71,7 +71,9 @@ def _crack(rng: Generator, region: Region, look: str) -> Change:
     for _ in range(int(rng.integers(1, 4)) if look == "branching" else 0):
         start = int(rng.integers(len(path) // 5, max(len(path) // 5 + 1, 4 * len(path) // 5)))
         branch = _branch(rng, path, start, region)
-        support = np.maximum(support, stroke(h, w, branch, taper(rng, len(branch), 0.7 * thickness) * np.linspace(1, 0.3, len(branch))))
+        support = np.maximum(
+            support, stroke(h, w, branch, taper(rng, len(branch), 0.7 * thickness) * np.linspace(1, 0.3, len(branch)))
+        )
     shadow = cv2.GaussianBlur(support, (0, 0), rng.uniform(0.8, 2.0))
     albedo = 1 - rng.uniform(0.6, 0.95) * support - rng.uniform(0, 0.15) * shadow
     return Change(-rng.uniform(0.2, 1.0) * shadow, albedo, -0.5 * support, support)
@@ -180,7 +182,10 @@ def _bowl(rng: Generator, region: Region, centre: tuple[float, float], radius: f
     ends = region.axis[-1] - region.axis[0]
     angle = np.arctan2(ends[1], ends[0]) if stretch > 1.4 else rng.uniform(0, np.pi)
     dx, dy = x - centre[0], y - centre[1]
-    u, v = (dx * np.cos(angle) + dy * np.sin(angle)) / (radius * stretch), (dy * np.cos(angle) - dx * np.sin(angle)) / radius
+    u, v = (
+        (dx * np.cos(angle) + dy * np.sin(angle)) / (radius * stretch),
+        (dy * np.cos(angle) - dx * np.sin(angle)) / radius,
+    )
     return np.clip(1 - u * u - v * v, 0, 1).astype(np.float32) ** np.float32(rng.uniform(0.8, 2.0))
 
 

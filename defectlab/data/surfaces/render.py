@@ -18,6 +18,8 @@ FLOOR = 0.03
 """Contrast, in units of full scale, that even a textureless surface is taken to have."""
 REACH = {"scratch": 6.5, "crack": 6.5, "pore": 5.5, "dent": 4.5, "corrosion": 4.0, "stain": 3.0}
 """How far severity 1 stands out; large defects are obvious at less contrast than thin ones."""
+FAINT = 0.5
+"""How far severity 0 stands out, in units of the texture's contrast."""
 VISIBLE = 2.5 / 255
 """Change of a pixel that counts as changed; smaller ones are put back to the clean value."""
 
@@ -54,28 +56,33 @@ def make_scene(rng: Generator, height: int, width: int, material: str) -> Scene:
     return Scene(surface, light, camera, luminance)
 
 
-def defect_layer(scene: Scene, change: Change, region: Region, severity: float, reach: float = 6.5) -> Field:
+def defect_layer(scene: Scene, change: Change, region: Region, contrast: float) -> Field:
     """What a defect adds to the luminance, float32 ``(H, W)``, zero outside the region and at its rim.
 
-    The physics gives the shape; the severity gives the contrast, so that it is monotone: the strongest tenth of the
-    changed pixels changes by ``(0.5 + reach * severity)`` times the contrast of the texture.
+    The physics gives the shape; the contrast is prescribed, so that severity is monotone: the strongest tenth of the
+    changed pixels changes by ``contrast`` times the contrast of the texture.
 
     Args:
         scene: the clean surface.
         change: what the defect does to it.
         region: where it may be seen.
-        severity: 0 hardly visible to 1 obvious.
-        reach: contrast of severity 1 above that of severity 0, in units of the texture's contrast.
+        contrast: how far it stands out, in units of the texture's contrast, see `amplitude`.
     """
     surface = scene.surface
     gloss = np.maximum(surface.gloss + change.gloss, 0) if not np.isscalar(change.gloss) else surface.gloss
     radiance = shade(surface.height + change.height, surface.albedo * change.albedo, gloss, scene.light)
     difference = expose(radiance, scene.camera) - scene.luminance
     layer = difference * feather(region)
-    core = np.abs(layer[change.support > 0.3])
-    peak = float(np.quantile(core, 0.9)) if core.size else float(np.abs(layer).max())
-    target = (0.5 + reach * severity) * scene.contrast
-    return layer * np.float32(target / max(peak, 1e-3))
+    strong = np.abs(layer)
+    core = strong[change.support > 0.3 * change.support.max()]
+    # never below half of the largest change: a few strong pixels must not be driven into saturation
+    peak = max(float(np.quantile(core, 0.9)) if core.size else 0.0, 0.5 * float(strong.max()))
+    return layer * np.float32(contrast * scene.contrast / max(peak, 1e-3))
+
+
+def amplitude(defect: str, severity: float) -> float:
+    """Contrast of a defect of a severity in [0, 1], in units of the texture's contrast."""
+    return FAINT + REACH[defect] * severity
 
 
 def feather(region: Region) -> Field:
@@ -114,7 +121,7 @@ def render_defect(rng: Generator, scene: Scene, defect: str, region: Region, loo
         where it is invisible.
     """
     change = make_change(rng, defect, region, look)
-    layer = defect_layer(scene, change, region, severity, REACH[defect])
+    layer = defect_layer(scene, change, region, amplitude(defect, severity))
     seen = np.clip(scene.luminance + layer, 0, 1)
     core = (change.support > 0.5) & region.mask
     mask = (np.abs(seen - scene.luminance) > VISIBLE) | core

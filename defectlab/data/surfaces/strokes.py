@@ -54,7 +54,9 @@ def jitter(rng: Generator, path: np.ndarray, amplitude: float, roughness: float)
     slow = gaussian_filter1d(rng.normal(size=count), max(1.0, count / 8), mode="nearest")
     middle = gaussian_filter1d(rng.normal(size=count), max(1.0, count / 30), mode="nearest")
     fast = gaussian_filter1d(rng.normal(size=count), 0.8, mode="nearest")
-    shake = sum(weight * wave / (wave.std() + 1e-6) for weight, wave in ((1, slow), (0.5, middle), (roughness * 0.35, fast)))
+    shake = sum(
+        weight * wave / (wave.std() + 1e-6) for weight, wave in ((1, slow), (0.5, middle), (roughness * 0.35, fast))
+    )
     tangent = np.gradient(path, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-6

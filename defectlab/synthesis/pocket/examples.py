@@ -16,7 +16,7 @@ from defectlab.data.surfaces.defects import TRAINED_LOOKS, make_change
 from defectlab.data.surfaces.materials import HELD_OUT_MATERIALS, MATERIALS
 from defectlab.data.surfaces.noise import Field
 from defectlab.data.surfaces.regions import REGIONS, Region, region_of
-from defectlab.data.surfaces.render import REACH, Scene, defect_layer, feather, make_scene
+from defectlab.data.surfaces.render import Scene, defect_layer, feather, make_scene
 from defectlab.synthesis.pocket.network import SIDE
 from defectlab.synthesis.pocket.normalise import normalise
 from defectlab.synthesis.pocket.words import DEFECTS, POLARITIES
@@ -25,8 +25,8 @@ TRAINED_MATERIALS = tuple(name for name in MATERIALS if name not in HELD_OUT_MAT
 CANVAS = 192
 """Side of the canvas that regions are drawn on before the crop is cut out."""
 LINES = ("scratch", "crack")
-GOOD_SHARE = 0.1
-"""Share of examples with the word ``good`` and no layer."""
+SHARES = (0.08, 0.2, 0.22, 0.12, 0.14, 0.12, 0.12)
+"""Share of each of `words.DEFECTS` among the examples; thin defects are the hardest."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Example:
     Attributes:
         crop: float32 ``(128, 128)``, normal crop in the network's units.
         mask: float32 ``(128, 128)`` in [0, 1], the region with a soft rim.
-        layer: float32 ``(128, 128)``, what the defect adds, in the network's units.
+        layer: float32 ``(128, 128)``, what the defect adds, relative to its own contrast (about 1 where it is
+            strongest): its shape, whatever its severity, which is a factor that `pipeline` multiplies in.
         defect: position in `words.DEFECTS`.
         polarity: position in `words.POLARITIES`, told from the layer.
-        severity: [0, 1].
     """
 
     crop: Field
@@ -47,7 +47,6 @@ class Example:
     layer: Field
     defect: int
     polarity: int
-    severity: float
 
 
 def make_example(
@@ -65,17 +64,14 @@ def make_example(
         defect: the class; drawn where ``None``.
     """
     scene = make_scene(rng, SIDE, SIDE, str(rng.choice(materials)))
-    defect = defect or ("good" if rng.random() < GOOD_SHARE else str(rng.choice(DEFECTS[1:])))
+    defect = defect or str(rng.choice(DEFECTS, p=SHARES))
     region = _region(rng, defect)
-    severity = float(rng.uniform(0.02, 1.0))
     layer = np.zeros((SIDE, SIDE), np.float32)
     if defect != "good":
         change = make_change(rng, defect, region, str(rng.choice(looks[defect])))
-        layer = defect_layer(scene, change, region, severity, REACH[defect])
+        layer = defect_layer(scene, change, region, 1.0) / np.float32(scene.contrast)
     clean = _with_edge(rng, scene) if rng.random() < 0.12 else scene.luminance
-    seen = normalise(clean)
-    layer = (np.clip(clean + layer, -0.15, 1.15) - clean) / np.float32(seen.unit)
-    return Example(seen.crop, feather(region), layer, DEFECTS.index(defect), _polarity(layer), severity)
+    return Example(normalise(clean).crop, feather(region), layer, DEFECTS.index(defect), _polarity(layer))
 
 
 def _region(rng: Generator, defect: str) -> Region:
@@ -143,5 +139,4 @@ def as_tensors(example: Example) -> dict[str, Tensor]:
     return images | {
         "defect": torch.tensor(example.defect),
         "polarity": torch.tensor(example.polarity),
-        "severity": torch.tensor(example.severity, dtype=torch.float32),
     }

@@ -38,7 +38,7 @@ def make_unet() -> UNet2DConditionModel:
 
 
 class WordEncoder(nn.Module):
-    """Tokens of a defect, its polarity and its severity: the text encoder of `pocket`.
+    """Tokens of a defect and its polarity: the text encoder of `pocket`.
 
     The last row of the defect table is the empty prompt that classifier-free guidance needs.
     """
@@ -49,28 +49,17 @@ class WordEncoder(nn.Module):
         super().__init__()
         self.defect = nn.Embedding(len(DEFECTS) + 1, self.tokens_per_defect * WIDTH)
         self.polarity = nn.Embedding(len(POLARITIES), WIDTH)
-        self.severity = nn.Linear(4, WIDTH)
 
-    def forward(self, defect: Tensor, polarity: Tensor, severity: Tensor) -> Tensor:
-        """Tokens, float ``(n, 6, 64)``.
+    def forward(self, defect: Tensor, polarity: Tensor) -> Tensor:
+        """Tokens, float ``(n, 5, 64)``.
 
         Args:
             defect: int64 ``(n,)``, position in `words.DEFECTS`, or ``len(DEFECTS)`` for the empty prompt.
-            polarity: int64 ``(n,)``, position in `words.POLARITIES`.
-            severity: float ``(n,)`` in [0, 1]; not looked at for the empty prompt.
+            polarity: int64 ``(n,)``, position in `words.POLARITIES`; not looked at for the empty prompt.
         """
-        empty = defect == len(DEFECTS)
-        named = (~empty).to(severity.dtype)
-        powers = torch.stack([named, named * severity, named * severity**2, named * severity.sqrt()], dim=1)
-        polarity = torch.where(empty, torch.zeros_like(polarity), polarity)
-        return torch.cat(
-            [
-                self.defect(defect).view(len(defect), self.tokens_per_defect, WIDTH),
-                self.polarity(polarity)[:, None],
-                self.severity(powers)[:, None],
-            ],
-            dim=1,
-        )
+        polarity = torch.where(defect == len(DEFECTS), torch.zeros_like(polarity), polarity)
+        kind = self.defect(defect).view(len(defect), self.tokens_per_defect, WIDTH)
+        return torch.cat([kind, self.polarity(polarity)[:, None]], dim=1)
 
 
 def parameter_count(*modules: nn.Module) -> int:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS, ExampleStream
 from defectlab.synthesis.pocket.haar import haar
 from defectlab.synthesis.pocket.network import WordEncoder, make_unet
+from defectlab.synthesis.pocket.scales import Scales
 from defectlab.synthesis.pocket.words import DEFECTS
 
 
@@ -69,17 +70,21 @@ def make_scheduler() -> DDIMScheduler:
     )
 
 
-def band_scales(settings: TrainingSettings, count: int = 512) -> tuple[Tensor, Tensor]:
-    """Factors for the Haar bands of layer and crop, ``(16,)`` each, from examples of their own stream."""
+def measure_scales(settings: TrainingSettings, count: int = 768) -> Scales:
+    """Scales from examples of a stream of their own."""
     stream = iter(ExampleStream(settings.seed + 10_000))
     batch = torch.utils.data.default_collate([next(stream) for _ in range(count)])
-    inside = haar(batch["mask"])[:, :1] > 0.4
-    layer, crop = haar(batch["layer"]), haar(batch["crop"])
-    layer_std = torch.stack([layer[:, i : i + 1][inside].std() for i in range(layer.shape[1])])
-    crop_std = crop.std(dim=(0, 2, 3))
-    overall = layer.mul(inside).pow(2).sum().div(inside.sum() * layer.shape[1]).sqrt()
-    whitened = (layer_std / overall) ** -settings.band_power / overall
-    return whitened, 1 / crop_std
+    inside = batch["mask"] > 0.4
+    defect = torch.ones(len(DEFECTS))
+    for i in range(1, len(DEFECTS)):
+        chosen = batch["defect"] == i
+        defect[i] = 1 / batch["layer"][chosen][inside[chosen]].std()
+    layer = haar(batch["layer"] * defect[batch["defect"]].view(-1, 1, 1, 1))
+    within = (haar(batch["mask"])[:, :1] / 4 > 0.4).expand_as(layer)
+    bands = torch.stack([layer[:, i][within[:, i]].std() for i in range(layer.shape[1])])
+    overall = layer[within].std()
+    whitened = (bands / overall) ** -settings.band_power / overall
+    return Scales(defect, whitened, 1 / haar(batch["crop"]).std(dim=(0, 2, 3)))
 
 
 class Trainer:
@@ -101,7 +106,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.alphas = make_scheduler().alphas_cumprod
         self.step = 0
-        self.layer_scale, self.crop_scale = band_scales(settings)
+        self.scales = measure_scales(settings)
         self._resume()
 
     @property
@@ -116,7 +121,9 @@ class Trainer:
         for step in tqdm(range(self.step, self.settings.steps), disable=None, desc="pocket"):
             loss = self._train_step(next(examples))
             if not math.isfinite(loss):
-                raise RuntimeError(f"the loss is {loss} at step {step}: lower lr; the last good state is {self.checkpoint}")
+                raise RuntimeError(
+                    f"the loss is {loss} at step {step}: lower lr; the last good state is {self.checkpoint}"
+                )
             smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
             self.step = step + 1
             if self.step % 50 == 0:
@@ -148,12 +155,12 @@ class Trainer:
         n = len(batch["defect"])
         # stratified steps: one in each n-th of the schedule
         t = ((torch.arange(n) + torch.rand(n, generator=self.generator)) / n * 1000).long().clamp(max=999)
-        x0 = haar(batch["layer"]) * self.layer_scale.view(1, -1, 1, 1)
+        x0 = self.scales.latents(batch["layer"], batch["defect"])
         noise = torch.randn(x0.shape, generator=self.generator)
         signal, spread = (v.view(-1, 1, 1, 1) for v in (self.alphas[t].sqrt(), (1 - self.alphas[t]).sqrt()))
         noisy = signal * x0 + spread * noise
         velocity = signal * noise - spread * x0  # Salimans and Ho 2022, Eq. 11
-        crop, mask = haar(batch["crop"]) * self.crop_scale.view(1, -1, 1, 1), haar(batch["mask"])
+        crop, mask = haar(batch["crop"]) * self.scales.crop.view(1, -1, 1, 1), haar(batch["mask"])
         said = self._words(batch)
         inputs = torch.cat([noisy, mask, crop], dim=1).to(self.device)
         tokens = self.net["words"](*(v.to(self.device) for v in said))
@@ -165,12 +172,12 @@ class Trainer:
         error = (predicted - velocity.to(self.device)).square()
         return (error * weight.to(self.device)).mean()
 
-    def _words(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _words(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         n = len(batch["defect"])
         draw = torch.rand(2, n, generator=self.generator)
         defect = torch.where(draw[0] < self.settings.empty_prompts, len(DEFECTS), batch["defect"])
         polarity = torch.where(draw[1] < self.settings.unsaid_polarity, 0, batch["polarity"])
-        return defect, polarity, batch["severity"]
+        return defect, polarity
 
     def _set_rate(self) -> None:
         s = self.settings
@@ -188,15 +195,21 @@ class Trainer:
         partial = self.checkpoint.with_suffix(".tmp")
         torch.save(state, partial)
         os.replace(partial, self.checkpoint)
-        write_model(self.folder / "model", self.average, self.layer_scale, self.crop_scale, self.settings, self.step)
+        write_model(self.folder / "model", self.average, self.scales, self.settings, self.step)
 
     def _resume(self) -> None:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         if state["settings"] != asdict(self.settings):
-            changed = {k: (v, state["settings"].get(k)) for k, v in asdict(self.settings).items() if state["settings"].get(k) != v}
-            raise ValueError(f"{self.checkpoint} was trained with other settings (asked, found): {changed}; use a new folder")
+            changed = {
+                k: (v, state["settings"].get(k))
+                for k, v in asdict(self.settings).items()
+                if state["settings"].get(k) != v
+            }
+            raise ValueError(
+                f"{self.checkpoint} was trained with other settings (asked, found): {changed}; use a new folder"
+            )
         self.net.load_state_dict(state["net"])
         self.average, self.step = state["average"], state["step"]
         self.optimiser.load_state_dict(state["optimiser"])
@@ -213,7 +226,7 @@ class Trainer:
 
 
 def write_model(
-    folder: Path, weights: dict[str, Tensor], layer_scale: Tensor, crop_scale: Tensor, settings: TrainingSettings, step: int
+    folder: Path, weights: dict[str, Tensor], scales: Scales, settings: TrainingSettings, step: int
 ) -> None:
     """Writes the model as float16 safetensors and its configuration as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -224,8 +237,7 @@ def write_model(
         "format": "defectlab pocket-layer 1",
         "unet": json.loads(make_unet().to_json_string()),
         "scheduler": json.loads(make_scheduler().to_json_string()),
-        "layer_scale": [round(v, 6) for v in layer_scale.tolist()],
-        "crop_scale": [round(v, 6) for v in crop_scale.tolist()],
+        "scales": {name: [round(v, 6) for v in scale.tolist()] for name, scale in vars(scales).items()},
         "materials": list(TRAINED_MATERIALS),
         "training": asdict(settings) | {"trained_steps": step},
     }
