@@ -106,7 +106,7 @@ class StoredMasks:
     def draw(self, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, str]:
         """One mask, bool ``(height, width)``, and its identifier."""
         chosen = int(rng.integers(len(self)))
-        return resize_mask(self.masks[chosen], (height, width)), self.ids[chosen]
+        return resize_mask(self.masks[chosen], (height, width)).copy(), self.ids[chosen]  # the stored one stays
 
 
 class RealMasks(StoredMasks):

@@ -68,6 +68,12 @@ def test_one_pixel_of_a_real_mask_survives_a_strong_reduction():
     assert mask_id == "p1" and np.argwhere(mask).tolist() == [[12, 7]]
 
 
+def test_what_is_done_to_a_drawn_mask_does_not_reach_the_stored_one():
+    source = RealMasks(dataset({"p1": dot(40, 20, 1, 2)}))
+    source.draw(np.random.default_rng(0), 40, 20)[0][:] = True
+    assert source.draw(np.random.default_rng(0), 40, 20)[0].sum() == 1
+
+
 def test_real_masks_come_from_positives_that_have_one():
     masks = {"none": None, "empty": np.zeros((40, 20), bool), "p1": dot(40, 20, 1, 2), "p2": dot(40, 20, 30, 10)}
     source, rng = RealMasks(dataset(masks)), np.random.default_rng(0)
