@@ -1,0 +1,96 @@
+"""Data sets joined and parted."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+
+from defectlab.data.base import Record, Sample, SurfaceDataset
+from defectlab.data.splits import grouped_split
+
+Kind = TypeVar("Kind", bound=SurfaceDataset)
+
+
+class JoinedDataset(SurfaceDataset):
+    """Several data sets one behind the other; each sample is read by the data set it comes from.
+
+    Groups stay as they are: images of two data sets with one group are images of one object.
+
+    Args:
+        datasets: at least one, of equal ``size``.
+    """
+
+    def __init__(self, *datasets: SurfaceDataset) -> None:
+        first = datasets[0]
+        ids = [record.id for dataset in datasets for record in dataset.records]
+        unique = len(set(ids)) == len(ids)
+        self.origins: dict[str, tuple[SurfaceDataset, Record]] = {}
+        records = []
+        for position, dataset in enumerate(datasets):
+            for record in dataset.records:
+                name = record.id if unique else f"{position}/{record.id}"
+                records.append(_renamed(record, name))
+                self.origins[name] = dataset, record
+        super().__init__(
+            "+".join(dict.fromkeys(dataset.name for dataset in datasets)),
+            "+".join(dict.fromkeys(dataset.split for dataset in datasets)),
+            records,
+            first.size,
+            "; ".join(dict.fromkeys(dataset.licence for dataset in datasets if dataset.licence)),
+        )
+
+    def read(self, record: Record) -> Sample:
+        """The sample of one record, read by its own data set."""
+        dataset, original = self.origins[record.id]
+        return dataset.read(original)
+
+
+def concatenate(*datasets: SurfaceDataset) -> SurfaceDataset:
+    """Data sets one behind the other, such as real images and synthetic ones.
+
+    Args:
+        datasets: at least one; equal names, splits and licences are said once. Where identifiers occur twice, each
+            gets the position of its data set in front.
+
+    Raises:
+        ValueError: if there is none, or if they differ in size.
+    """
+    if not datasets:
+        raise ValueError("concatenate: expected at least one data set, got none")
+    sizes = {dataset.size and tuple(dataset.size) for dataset in datasets}
+    if len(sizes) > 1:
+        found = ", ".join(f"{dataset.name}/{dataset.split} {dataset.size or 'as the files'}" for dataset in datasets)
+        raise ValueError(f"concatenate: expected data sets of one size (height, width), got {found}; load with size=")
+    return JoinedDataset(*datasets)
+
+
+def split_by_group(dataset: Kind, fraction: float, seed: int) -> tuple[Kind, Kind]:
+    """Part a data set without parting a group, stratified by label.
+
+    Args:
+        dataset: what to part; an image without a group is a group of its own.
+        fraction: wanted share of each label in the part, inside (0, 1); whole groups come near it.
+        seed: another seed gives another part.
+
+    Returns:
+        The rest and the part, such as training and validation data, both in the order of the data set.
+
+    Raises:
+        ValueError: if the fraction is not inside (0, 1), or if a label has too few groups to be on both sides.
+    """
+    labels = dataset.labels
+    chosen = grouped_split([str(label) for label in labels], list(dataset.groups), fraction, seed)
+    for label in np.unique(labels):
+        inside = int(chosen[labels == label].sum())
+        if not 0 < inside < (labels == label).sum():
+            what = "defective" if label else "normal"
+            raise ValueError(
+                f"split_by_group: the {int((labels == label).sum())} {what} images of {dataset.name}/{dataset.split} "
+                f"form too few groups for a part of {fraction:g}; all of them fell on one side"
+            )
+    return dataset.subset(indices=np.flatnonzero(~chosen)), dataset.subset(indices=np.flatnonzero(chosen))
+
+
+def _renamed(record: Record, name: str) -> Record:
+    return Record(name, record.label, record.defect, record.group, record.path, record.mask_path)
