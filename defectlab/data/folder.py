@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from defectlab.data.base import GOOD, Record
-from defectlab.data.files import FileDataset, image_files, require_equal_sizes, require_folder, some, subfolders
+from defectlab.data.files import FileDataset, image_files, require_folder, some, subfolders
 from defectlab.data.manifest import read_manifest
 from defectlab.data.registry import find
 from defectlab.data.splits import grouped_split
@@ -46,7 +46,6 @@ def load(
 
     Raises:
         FileNotFoundError: if the folder, its layout or a file of the manifest is missing.
-        ImageError: if a file is no image or a mask is not of the size of its image.
         ValueError: if the manifest is wrong, or a mask could belong to several images.
     """
     entry, folder = find("folder", root)
@@ -59,7 +58,6 @@ def load(
         records, splits = [record for _, record in found], [part for part, _ in found]
     else:
         records, splits = _records(folder, "", entry.layout), None
-    require_equal_sizes(records)
     if splits is None:
         tested = grouped_split([record.defect for record in records], _groups(records), test_fraction, seed)
         splits = ["test" if is_tested else "train" for is_tested in tested]

@@ -19,7 +19,6 @@ from defectlab.data.files import (
     image_files,
     natural,
     read_table,
-    require_equal_sizes,
     require_folder,
     some,
     subfolders,
@@ -67,7 +66,7 @@ def load(
 
     Raises:
         FileNotFoundError: if the folder, the items or a file that ``split.csv`` names are missing.
-        ImageError: if a file is no image or a mask is not of the size of its image.
+        ImageError: if a mask is no image.
         ValueError: if the fold or ``split.csv`` is wrong, or an image has no mask.
     """
     if fold is not None and fold not in range(FOLDS):
@@ -82,7 +81,6 @@ def load(
     if fold is not None or not table.is_file():
         parts = _folded(parts, fold or 0)
     records = [_record(part) for part in parts if split in ("all", part.split)]
-    require_equal_sizes(records)
     return FileDataset(entry.name, split, records, size, entry.licence)
 
 

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 from defectlab.data.base import GOOD, Record
-from defectlab.data.files import FileDataset, any_defect, image_files, require_equal_sizes, require_folder, some
+from defectlab.data.files import FileDataset, any_defect, image_files, require_folder, some
 from defectlab.data.registry import find
 
 MASK_ENDING = "_GT"
@@ -32,14 +32,13 @@ def load(split: str = "train", root: str | Path | None = None, size: tuple[int, 
 
     Raises:
         FileNotFoundError: if the folder or a part of its layout is missing.
-        ImageError: if a file is no image or a mask is not of the size of its image.
+        ImageError: if a mask is no image.
         ValueError: if an image has no mask.
     """
     entry, folder = find("ksdd2", root)
     parts = ("train", "test") if split == "all" else (split,)
     require_folder(folder, [folder / part for part in parts], entry.layout)
     records = [record for part in parts for record in _records(folder / part)]
-    require_equal_sizes(records)
     return FileDataset(entry.name, split, records, size, entry.licence)
 
 

@@ -18,7 +18,6 @@ from defectlab.data.files import (
     any_defect,
     image_files,
     read_table,
-    require_equal_sizes,
     require_folder,
     some,
 )
@@ -61,7 +60,7 @@ def load(
 
     Raises:
         FileNotFoundError: if the folder or a part of its layout is missing.
-        ImageError: if a file is no image or a mask is not of the size of its image.
+        ImageError: if a mask is no image.
         ValueError: if a defective image has no mask file, or ``groups.csv`` or a name is wrong.
     """
     entry, folder = find("magnetic_tile", root)
@@ -81,7 +80,6 @@ def load(
         )
         for (name, path), group, mask in zip(images, groups, masks, strict=True)
     ]
-    require_equal_sizes(records)
     dataset = FileDataset(entry.name, split, records, size, entry.licence)
     if split == "all":
         return dataset
