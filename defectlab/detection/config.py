@@ -116,6 +116,7 @@ def laptop(**changes: Any) -> ClassifierConfig:
         weights="pocket",
         head="patch",
         finetune="none",
+        epochs=20,
         lr=1e-3,
         weight_decay=1e-4,
         balance="balanced",

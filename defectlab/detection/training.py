@@ -25,7 +25,7 @@ from defectlab.detection.sampling import epoch_order, epoch_seed
 from defectlab.files import atomic_path
 
 State = dict[str, Tensor]
-CALIBRATION = 128  # images that a patch head's scale is taken from
+CALIBRATION = 64  # images that a patch head's scale is taken from
 
 
 @dataclass
