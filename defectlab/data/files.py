@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from defectlab.data.images import SUFFIXES, ImageError, image_size, read_image, 
 
 THREADS = 4  # reading files waits more than it computes
 SHOWN = 3  # names in an error before "and n more"
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class FileDataset(SurfaceDataset):
@@ -85,20 +89,20 @@ def require_equal_sizes(records: Sequence[Record]) -> None:
     """Read the header of every file: all are images, and every mask is of the size of its image.
 
     Raises:
-        ImageError: naming the first file that is not.
+        ImageError: naming the first files that are not, and how many there are.
     """
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in pool.map(_require_equal_size, records):
-            pass
+    _of_each(_require_equal_size, records)
 
 
-def any_defect(paths: Sequence[Path | str]) -> Iterator[bool]:
+def any_defect(paths: Sequence[Path | str]) -> list[bool]:
     """For each mask file, in order, whether any pixel is above 0: the label, taken from the original mask.
 
     Labels from a resized mask, as in DIAG's released code, lose thin defects.
+
+    Raises:
+        ImageError: naming the first masks that cannot be read, and how many there are.
     """
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(lambda path: bool(read_mask(path).any()), paths)
+    return _of_each(lambda path: bool(read_mask(path).any()), paths)
 
 
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -128,6 +132,25 @@ def some(names: Sequence[str]) -> str:
     """The first few names and how many more there are."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _of_each(function: Callable[[In], Out], inputs: Sequence[In]) -> list[Out]:
+    """Results in order; bad files are told together, for a person mends them together."""
+
+    def attempt(value: In) -> Out | ImageError:
+        try:
+            return function(value)
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(attempt, inputs))
+    errors = [str(result) for result in results if isinstance(result, ImageError)]
+    if errors:
+        count = f"{len(errors)} of {len(inputs)} images or masks cannot be used:\n" if len(errors) > 1 else ""
+        more = f"\nand {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+        raise ImageError(count + "\n".join(errors[:SHOWN]) + more)
+    return [result for result in results if not isinstance(result, ImageError)]
 
 
 def _require_equal_size(record: Record) -> None:

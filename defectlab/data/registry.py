@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from defectlab.data.base import SurfaceDataset
+from defectlab.data.files import require_equal_sizes
 from defectlab.paths import MissingPathError, resolve_data
 
 SPLITS = ("train", "test", "all")
@@ -75,6 +76,24 @@ def load_dataset(
         ValueError: if a name, a split, a size or an option is unknown, or if the split is empty, has no normal image
             to train on, or only one class to test on.
     """
+    dataset = open_dataset(name, split, root, size, **options)
+    require_usable(dataset)
+    if not get_entry(name).made:
+        require_equal_sizes(dataset.records)
+    return dataset
+
+
+def open_dataset(
+    name: str,
+    split: str = "train",
+    root: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    **options: Any,
+) -> SurfaceDataset:
+    """As `load_dataset`, but with bad files and useless splits let through, for a check to report.
+
+    Masks that give the labels are read all the same.
+    """
     entry = get_entry(name)
     if not entry.module:
         raise ValueError(
@@ -89,11 +108,8 @@ def load_dataset(
     if entry.made and root is not None and str(root):
         raise ValueError(f"root: {name} is made by the program and reads no files, got {root}; leave it empty")
     if entry.made and split == "all":
-        dataset = _train_and_test(loader, checked_size(size), options)
-    else:
-        dataset = loader(split=split, size=checked_size(size), **place, **options)
-    require_usable(dataset)
-    return dataset
+        return _train_and_test(loader, checked_size(size), options)
+    return loader(split=split, size=checked_size(size), **place, **options)
 
 
 def get_entry(name: str) -> Entry:
