@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ class JoinedDataset(SurfaceDataset):
         for position, dataset in enumerate(datasets):
             for record in dataset.records:
                 name = record.id if unique else f"{position}/{record.id}"
-                records.append(_renamed(record, name))
+                records.append(replace(record, id=name))
                 self.origins[name] = dataset, record
         super().__init__(
             "+".join(dict.fromkeys(dataset.name for dataset in datasets)),
@@ -90,7 +91,3 @@ def split_by_group(dataset: Kind, fraction: float, seed: int) -> tuple[Kind, Kin
                 f"form too few groups for a part of {fraction:g}; all of them fell on one side"
             )
     return dataset.subset(indices=np.flatnonzero(~chosen)), dataset.subset(indices=np.flatnonzero(chosen))
-
-
-def _renamed(record: Record, name: str) -> Record:
-    return Record(name, record.label, record.defect, record.group, record.path, record.mask_path)

@@ -1,0 +1,127 @@
+"""What is known of each data set without reading it: whose it is, its terms, its counts, its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a data set without reading it.
+
+    Attributes:
+        name: as in parameters and on the command line.
+        title: in full.
+        licence: terms of the images.
+        citation: how its authors ask to be cited.
+        home: address of the official page, empty where there is none.
+        counts: ``{split: (normal, defective)}`` of the official release; ``"all"`` where it has no split.
+        layout: the official folders and files.
+        folders: further names of the folder, looked for beside ``name``.
+        how_to_get: what a person does to have it.
+        module: its loader is ``load`` of this module; empty for images that are no data set of surfaces.
+        made: drawn by the program, so there is no folder.
+    """
+
+    name: str
+    title: str
+    licence: str
+    citation: str = ""
+    home: str = ""
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    layout: str = ""
+    folders: tuple[str, ...] = ()
+    how_to_get: str = ""
+    module: str = ""
+    made: bool = False
+
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            name="surfaces",
+            title="surfaces, procedural images of surfaces with defects",
+            licence="made by the program: CC0",
+            layout="none: image i of a split follows from the seed, the split and i",
+            how_to_get="Nothing to get: the program draws it.",
+            module="defectlab.data.surfaces",
+            made=True,
+        ),
+        Entry(
+            name="ksdd2",
+            title="Kolektor Surface-Defect Dataset 2 (KolektorSDD2)",
+            licence="CC BY-NC-SA 4.0",
+            citation=(
+                "J. Božič, D. Tabernik, D. Skočaj: Mixed supervision for surface-defect detection: from weakly to "
+                "fully supervised learning. Computers in Industry 129 (2021) 103459. doi:10.1016/j.compind.2021.103459"
+            ),
+            home="https://www.vicos.si/resources/kolektorsdd2/",
+            counts={"train": (2085, 246), "test": (894, 110)},
+            layout="train/10000.png with its mask train/10000_GT.png, test/20000.png with test/20000_GT.png",
+            folders=("KolektorSDD2", "KSDD2"),
+            how_to_get="download the archive from https://www.vicos.si/resources/kolektorsdd2/ and unpack it.",
+            module="defectlab.data.ksdd2",
+        ),
+        Entry(
+            name="kolektor_sdd",
+            title="Kolektor Surface-Defect Dataset (KolektorSDD, the first)",
+            licence="CC BY-NC-SA 4.0",
+            citation=(
+                "D. Tabernik, S. Šela, J. Skvarč, D. Skočaj: Segmentation-based deep-learning approach for "
+                "surface-defect detection. Journal of Intelligent Manufacturing 31 (2020) 759-776. "
+                "doi:10.1007/s10845-019-01476-x"
+            ),
+            home="https://www.vicos.si/resources/kolektorsdd/",
+            counts={"all": (347, 52)},
+            layout="kos01/Part0.jpg with its mask kos01/Part0_label.bmp, to kos50/Part7.jpg; optional split.csv",
+            folders=("KolektorSDD", "KSDD"),
+            how_to_get="download the archive from https://www.vicos.si/resources/kolektorsdd/ and unpack it.",
+            module="defectlab.data.kolektor_sdd",
+        ),
+        Entry(
+            name="magnetic_tile",
+            title="Magnetic-tile surface defects",
+            licence="no licence file; the authors write that the data set is welcome to be used and ask to be cited",
+            citation=(
+                "Y. Huang, C. Qiu, K. Yuan: Surface defect saliency of magnetic tile. "
+                "The Visual Computer 36 (2020) 85-96. doi:10.1007/s00371-018-1588-5"
+            ),
+            home="https://github.com/abin24/Magnetic-tile-defect-datasets.",
+            counts={"all": (952, 392)},
+            layout="MT_Blowhole/Imgs/exp1_num_108719.jpg with its mask exp1_num_108719.png; so for MT_Break, MT_Crack, "
+            "MT_Fray, MT_Uneven, MT_Free; optional groups.csv",
+            folders=(
+                "Magnetic-tile-defect-datasets",
+                "Magnetic-tile-defect-datasets.",
+                "Magnetic-tile-defect-datasets.-master",
+                "Magnetic-Tile-Defect",
+            ),
+            how_to_get="clone or download https://github.com/abin24/Magnetic-tile-defect-datasets. (with the dot).",
+            module="defectlab.data.magnetic_tile",
+        ),
+        Entry(
+            name="folder",
+            title="Your own images",
+            licence="the user's own",
+            layout="good/ and defect/ (images, or a folder for each class), optional masks/ with the same stems; the "
+            "same inside train/ and test/; or manifest.csv with the columns image, label, mask, defect, group, split",
+            how_to_get="Put your images into such folders and give the folder as data_root.",
+            module="defectlab.data.folder",
+        ),
+        Entry(
+            name="dtd",
+            title="Describable Textures Dataset (textures that MemSeg and DRAEM paste)",
+            licence="for research purposes; the images keep their own copyrights",
+            citation=(
+                "M. Cimpoi, S. Maji, I. Kokkinos, S. Mohamed, A. Vedaldi: Describing textures in the wild. CVPR 2014"
+            ),
+            home="https://www.robots.ox.ac.uk/~vgg/data/dtd/",
+            counts={"all": (5640, 0)},
+            layout="images/CLASS/NAME.jpg, 47 classes of 120 images",
+            folders=("DTD",),
+            how_to_get="download the archive from https://www.robots.ox.ac.uk/~vgg/data/dtd/ and unpack it.",
+        ),
+    )
+}
