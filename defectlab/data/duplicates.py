@@ -126,13 +126,40 @@ def find_duplicates(imprints: Sequence[Imprint], bound: float = BOUND, block: in
     Raises:
         ValueError: if the bound is not in (0, 1].
     """
-    if not 0 < bound <= 1:
-        raise ValueError(f"bound is a correlation in (0, 1], got {bound}")
+    require_bound(bound)
     copies: dict[str, list[Imprint]] = {}
     for imprint in imprints:
         copies.setdefault(imprint.digest, []).append(imprint)
     identical = [Duplicates(IDENTICAL, tuple(same), 1.0) for same in copies.values() if len(same) > 1]
     return (*identical, *_near(list(copies.values()), bound, block))
+
+
+def closest_across(members: Sequence[Imprint], parts: Sequence[str]) -> tuple[Imprint, Imprint, float]:
+    """The two images of different parts, such as splits or groups, that are most alike, and their correlation.
+
+    Args:
+        members: images to compare.
+        parts: part of each; at least two different ones.
+    """
+    signatures = np.stack([member.signature for member in members])
+    part = np.unique(np.asarray(parts, dtype=str), return_inverse=True)[1]
+    best = 0, 0, -2.0
+    for row in range(len(members)):
+        likeness = np.where(part == part[row], -2.0, signatures @ signatures[row])
+        other = int(likeness.argmax())
+        if likeness[other] > best[2]:
+            best = row, other, float(likeness[other])
+    return members[best[0]], members[best[1]], min(best[2], 1.0)
+
+
+def require_bound(bound: float) -> None:
+    """Stop where a bound is no correlation.
+
+    Raises:
+        ValueError: if it is not in (0, 1].
+    """
+    if not 0 < bound <= 1:
+        raise ValueError(f"bound is a correlation in (0, 1], got {bound}")
 
 
 def _near(copies: Sequence[Sequence[Imprint]], bound: float, block: int) -> Iterator[Duplicates]:
