@@ -30,6 +30,8 @@ MASK_ENDING = "_label.bmp"
 DEFECT = "crack"
 TABLE = "split.csv"
 COLUMNS = ("item", "part", "split", "label", "group")
+SAME_OBJECT = {"kos39": "kos38"}
+"""Items that show one commutator: kos39/Part0 is kos38/Part2 shifted by a little, so they share a group."""
 log = logging.getLogger(__name__)
 
 
@@ -96,7 +98,8 @@ def _require_masks(folder: Path, images: list[Path]) -> None:
 
 def _from_masks(images: list[Path]) -> list[Part]:
     labels = any_defect([Part(image, 0, "").mask for image in images])
-    return [Part(image, int(label), image.parent.name) for image, label in zip(images, labels, strict=True)]
+    groups = [SAME_OBJECT.get(image.parent.name, image.parent.name) for image in images]
+    return [Part(image, int(label), group) for image, label, group in zip(images, labels, groups, strict=True)]
 
 
 def _from_table(table: Path, images: list[Path]) -> list[Part]:

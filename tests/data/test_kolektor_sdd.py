@@ -105,3 +105,9 @@ def test_parts_come_in_the_order_of_their_numbers(tmp_path):
         add(tmp_path / "kos01", part, defect=False)
     ids = [record.id for record in load_dataset("kolektor_sdd", "all", tmp_path).records]
     assert ids == ["kos01/Part1", "kos01/Part2", "kos01/Part10"]
+
+
+def test_two_takes_of_one_commutator_are_never_parted(tmp_path):
+    for item in (37, 38, 39, 40):
+        add(tmp_path / f"kos{item}", 0, defect=False)
+    assert load_dataset("kolektor_sdd", "all", tmp_path).groups.tolist() == ["kos37", "kos38", "kos38", "kos40"]
