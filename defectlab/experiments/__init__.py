@@ -1,0 +1,1 @@
+"""What the notebooks call: one module a step of an experiment, on top of all other rooms."""

@@ -1,0 +1,135 @@
+"""Train a classifier on every arm and seed, score validation and test images, store scores and metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from defectlab.data import SurfaceDataset, concatenate
+from defectlab.detection import config as presets
+from defectlab.detection.classifier import Classifier
+from defectlab.detection.config import ClassifierConfig
+from defectlab.evaluation import average_precision, best_f1_from_validation, best_f1_on_test
+from defectlab.experiments.arms import Synthetics
+from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.splits import Splits, real_positives
+from defectlab.paths import cache_dir
+from defectlab.runs import Run
+
+PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one training sees.
+
+    Attributes:
+        train: real normals, the regime's real positives, the arm's synthetic positives.
+        validation: held-out normals and positives, real where the regime has all real positives, else synthetic.
+    """
+
+    train: SurfaceDataset
+    validation: SurfaceDataset
+
+
+def classifier_config(params: DiagParameters, seed: int) -> ClassifierConfig:
+    """The classifier of the profile with the parameters' weights, backbone and epochs."""
+    flips = "h" if params.profile == "laptop" else None
+    changes = {"weights": params.weights, "backbone": params.backbone, "epochs": params.epochs, "flips": flips}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return PRESETS[params.profile](size=params.size, seed=seed, **given)
+
+
+def make_fold(
+    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], arm: str, seed: int
+) -> Fold:
+    """Training and validation images of one arm and seed."""
+    real = real_positives(splits, params, seed)
+    parts = [splits.normals, *([real] if len(real) else []), *([synthetics[arm, seed].train] if arm != "none" else [])]
+    if params.regime == "full_shot" or arm == "none":
+        return Fold(concatenate(*parts), splits.validation)
+    held_out = splits.validation.subset(defective=False)
+    return Fold(concatenate(*parts), concatenate(held_out, synthetics[arm, seed].validation))
+
+
+def detect(
+    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], run: Run
+) -> pd.DataFrame:
+    """Results of all arms and seeds; a training that is stored already is not done again.
+
+    Returns:
+        Rows of the run store, one a metric value; scores and histories are tables of the run.
+    """
+    for seed in params.seeds:
+        for arm in params.arms:
+            with run.step(f"detect/{arm}/{seed}") as todo:
+                if todo:
+                    _train_and_score(params, splits, make_fold(params, splits, synthetics, arm, seed), run, arm, seed)
+    return run.results()
+
+
+def _train_and_score(params: DiagParameters, splits: Splits, fold: Fold, run: Run, arm: str, seed: int) -> None:
+    begun = time.perf_counter()
+    classifier = Classifier(
+        classifier_config(params, seed),
+        params.device,
+        cache=cache_dir() / "detection",
+        checkpoint=run.folder("checkpoints") / f"{arm}-{seed}.pt",
+    )
+    classifier.fit(fold.train, fold.validation)
+    scored = {"validation": fold.validation, "test": splits.test}
+    scores = pd.concat([_scores(classifier, name, part) for name, part in scored.items()])
+    run.write_table(f"scores-{arm}-{seed}", scores)
+    run.write_table(f"history-{arm}-{seed}", classifier.history.assign(method=arm, seed=seed))
+    seconds = time.perf_counter() - begun
+    metrics = _metrics(scores)
+    rows = [
+        run.result(method=arm, seed=seed, metric=name, value=value, seconds=seconds) for name, value in metrics.items()
+    ]
+    run.add(rows)
+
+
+def _scores(classifier: Classifier, split: str, dataset: SurfaceDataset) -> pd.DataFrame:
+    values = classifier.score(dataset).image
+    records = dataset.records
+    return pd.DataFrame(
+        {
+            "split": split,
+            "id": [record.id for record in records],
+            "label": dataset.labels,
+            "defect": [record.defect for record in records],
+            "group": [record.group for record in records],
+            "score": values.astype(float),
+        }
+    )
+
+
+def _metrics(scores: pd.DataFrame) -> dict[str, float]:
+    """AP in both definitions, and precision and recall at both thresholds."""
+    labels, values = _pair(scores, "test")
+    papers = best_f1_on_test(labels, values)
+    honest = best_f1_from_validation(labels, values, *_pair(scores, "validation"))
+    metrics = {
+        "ap_step": average_precision(labels, values, "step"),
+        "ap_trapezoid": average_precision(labels, values, "trapezoid"),
+        "precision_best_f1": papers.precision,
+        "recall_best_f1": papers.recall,
+        "precision_validation": honest.precision,
+        "recall_validation": honest.recall,
+    }
+    test = scores[scores.split == "test"]
+    kinds = sorted(set(test.defect[test.label == 1]))
+    if len(kinds) > 1:  # each class of defect against all normal images
+        for kind in kinds:
+            part = test[(test.label == 0) | (test.defect == kind)]
+            metrics[f"ap_step_{kind}"] = average_precision(part.label.to_numpy(), part.score.to_numpy(), "step")
+    return metrics
+
+
+def _pair(scores: pd.DataFrame, split: str) -> tuple[np.ndarray, np.ndarray]:
+    part = scores[scores.split == split]
+    return part.label.to_numpy(), part.score.to_numpy()
