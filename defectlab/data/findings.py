@@ -223,8 +223,10 @@ def _weigh(found: Duplicates, both_labels: bool) -> tuple[Severity, str]:
     if both_labels:
         return "error", "with both labels: one of them is wrong"
     if len(found.splits) > 1:
-        where = f"in the splits {', '.join(found.splits)}: what is tested was seen in training"
-        return ("error" if found.kind == IDENTICAL else "warning"), where
+        where = f"in the splits {', '.join(found.splits)}: what is tested"
+        if found.kind == IDENTICAL:
+            return "error", f"{where} was seen in training"
+        return "warning", f"{where} may have been seen in training"
     if len(found.groups) > 1:
         return "warning", f"in {len(found.groups)} groups of {found.splits[0]}: a split by group may part them"
     return "warning", f"in {found.splits[0]}: counted more than once"

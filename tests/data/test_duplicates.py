@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from defectlab.data.duplicates import Imprint, find_duplicates, signature, take_imprint
+from defectlab.data.duplicates import Imprint, closest_across, find_duplicates, signature, take_imprint
 
 
 def surface(seed: int, height: int = 120, width: int = 90) -> np.ndarray:
@@ -119,6 +119,13 @@ def test_a_chain_of_likeness_shows_its_lowest_correlation():
     assert names([found]) == [("near-identical", ["a", "b", "c"])]
     assert found.correlation == pytest.approx(np.cos(1.2), abs=1e-5)
     assert find_duplicates(chain, bound=0.83) == ()
+
+
+def test_the_closest_pair_of_different_parts_is_found():
+    # a and b are the closest of all, but of one part; of the pairs across, c is nearer to b (0.5) than to a (0.6)
+    images = [imprint(name, [np.cos(angle), np.sin(angle)]) for name, angle in zip("abc", (0, 0.1, 0.6), strict=True)]
+    first, second, correlation = closest_across(images, ["train", "train", "test"])
+    assert {first.path, second.path} == {"b", "c"} and correlation == pytest.approx(np.cos(0.5), abs=1e-5)
 
 
 def test_opposite_images_are_no_copies():
