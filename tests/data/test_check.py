@@ -8,7 +8,7 @@ from PIL import Image
 
 from defectlab.data.check import CheckReport, check_dataset
 from defectlab.data.datasheet import render_datasheet, render_report
-from defectlab.data.findings import Finding
+from defectlab.data.findings import Finding, count_findings
 
 
 def write_image(path: Path, seed: int, size: tuple[int, int] = (24, 16)) -> Path:
@@ -165,6 +165,20 @@ def test_a_recompressed_image_in_both_splits_is_a_warning_that_names_the_pair(tm
     (found,) = of_kind(check_dataset("ksdd2", root), "near-identical images")
     assert found.severity == "warning"
     assert "look first at 10000.png (train) and 20000.png (test), correlation" in found.text
+
+
+def test_near_identical_images_of_two_groups_in_one_split_are_a_warning(tmp_path):
+    root = ksdd2(tmp_path)
+    with Image.open(root / "train/10000.png") as image:
+        Image.fromarray(np.asarray(image) // 2).save(root / "train/10001.png")
+    (found,) = of_kind(check_dataset("ksdd2", root), "near-identical images")
+    assert found.severity == "warning" and named(found) == ["10000.png", "10001.png"]
+    assert "in 2 groups of train: a split by group may part them; look first at" in found.text
+
+
+def test_complete_counts_are_good_to_know():
+    (found,) = count_findings({"train": (3, 1), "test": (2, 2)}, {"all": (5, 3)})
+    assert found == Finding("counts", "info", "all: 5 normal and 3 defective, as in the official release")
 
 
 def test_near_identical_images_of_one_group_are_what_a_group_is_for(tmp_path):
