@@ -20,7 +20,16 @@ UNKNOWN = "unknown"
 
 # What a computed number can depend on. Report and command line are left out, so that a restyled figure
 # does not make a stored result stale.
-COMPUTING = ("data", "synthesis", "detection", "evaluation")
+COMPUTING = (
+    "data",
+    "synthesis",
+    "detection",
+    "evaluation",
+    "experiments/arms",
+    "experiments/detect",
+    "experiments/fidelity",
+    "experiments/splits",
+)
 
 CORE_PACKAGES = ("torch", "torchvision", "diffusers", "timm", "torchmetrics", "numpy", "scipy", "pandas")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits
@@ -43,7 +44,7 @@ def make_synthesizers(params: DiagParameters, masks: MaskSource) -> dict[str, Sy
     pipeline = load_inpainting(params.generator or "pocket", params.device)
     preset = DiagSettings.pocket if params.generator == "pocket" else DiagSettings
     changes = {"num_inference_steps": params.steps, "guidance_scale": params.guidance_scale}
-    given = {name: value for name, value in changes.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     settings = preset(prompts=params.descriptions, **given)
     return {"memseg": MemSeg(textures=texture_source(params.textures)), "diag": Diag(pipeline, masks, settings)}
 

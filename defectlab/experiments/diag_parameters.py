@@ -47,7 +47,9 @@ class DiagParameters(Parameters):
     epochs: int | None = parameter(None, help="of the classifier; None: the profile's", low=1, high=10_000)
     height: int | None = parameter(None, help="of the images; None: the data set's", low=32, unit="pixels")
     width: int | None = parameter(None, help="of the images; None: the data set's", low=32, unit="pixels")
-    scale: float | None = parameter(None, help="share of the images of surfaces; None: the profile's", low=0.005, high=10)
+    scale: float | None = parameter(
+        None, help="share of the images of surfaces; None: the profile's", low=0.005, high=10
+    )
     validation: float = parameter(0.2, help="share of the training images held out for thresholds", low=0.05, high=0.5)
     steps: int | None = parameter(None, help="diffusion steps; None: the generator's own", low=1, high=1000)
     guidance_scale: float | None = parameter(None, help="weight of the text; None: the generator's own", low=1, high=50)
@@ -60,7 +62,13 @@ class DiagParameters(Parameters):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 3, "scale": 0.02},
         "laptop": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 30, "scale": 0.15},
-        "paper": {"generator": "sdxl", "weights": "imagenet", "backbone": "resnet50.tv_in1k", "epochs": 50, "scale": 1.0},
+        "paper": {
+            "generator": "sdxl",
+            "weights": "imagenet",
+            "backbone": "resnet50.tv_in1k",
+            "epochs": 50,
+            "scale": 1.0,
+        },
     }
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.embedding import embed
+from defectlab.devices import pick_device
 from defectlab.evaluation import frechet_distance, kernel_distance
 from defectlab.evaluation.fid import fid
 from defectlab.experiments.arms import Synthetics
@@ -42,16 +44,17 @@ def fidelity(
 
 def _backbone(params: DiagParameters, real: SurfaceDataset, made: Synthetics) -> dict[str, float]:
     config, values = classifier_config(params, 0), {}
+    features = Path(config.weights).stem  # the distance is one of these features, so their name is in its name
     for stride in STRIDES:
         a, b = embed(real, config, stride, params.device), embed(made.train, config, stride, params.device)
-        values[f"frechet_{params.weights_name}_stride{stride}"] = frechet_distance(a, b).distance
-        values[f"kernel_{params.weights_name}_stride{stride}"] = kernel_distance(a, b).whole
+        values[f"frechet_{features}_stride{stride}"] = frechet_distance(a, b).distance
+        values[f"kernel_{features}_stride{stride}"] = kernel_distance(a, b).whole
     return values
 
 
 def _inception(params: DiagParameters, real: SurfaceDataset, made: Synthetics) -> dict[str, float]:
-    reports = fid(_bytes(real), _bytes(made.train), weights=params.inception, dims=(64, 192), device=params.device)
-    return {f"fid_{report.dim}": report.distance for report in reports}
+    reports = fid(_bytes(real), _bytes(made.train), weights=params.inception, device=pick_device(params.device))
+    return {f"fid_{report.frechet.dim}": report.frechet.distance for report in reports}
 
 
 def _bytes(dataset: SurfaceDataset) -> Tensor:
