@@ -20,13 +20,6 @@ PACKAGES = (
     *("pytorch-fid", "scipy", "scikit-learn", "numpy", "pandas", "matplotlib", "opencv-python-headless", "safetensors"),
     *("papermill", "nbval", "jupyter-book", "anomalib"),
 )
-# Official names of the folders, beside the names in the registry. `surfaces` is made, not read.
-DATA_FOLDERS = {
-    "ksdd2": ("KolektorSDD2",),
-    "kolektor_sdd": ("KolektorSDD",),
-    "magnetic_tile": ("Magnetic-tile-defect-datasets", "Magnetic-Tile-Defect"),
-    "dtd": (),
-}
 SMOKE_MEMORY = 5 * GIB  # below this, `make demo` (at most 6 GiB) would swap
 PAPER_MEMORY = 12 * GIB  # SDXL inpainting at 1024 in half precision takes about ten
 
@@ -106,7 +99,10 @@ def recommend(device: str, memory: int, cores: int) -> str:
 
 def find_data() -> list[Found]:
     """Each data set that needs files, and the textures of MemSeg, with the folder found."""
-    return [_find_dataset(name, folders) for name, folders in DATA_FOLDERS.items()]
+    from defectlab.data.entries import ENTRIES  # its room imports torch
+
+    read = [entry for entry in ENTRIES.values() if not entry.made and entry.name != "folder"]  # a folder has no place
+    return [_find_dataset(entry.name, entry.folders) for entry in read]
 
 
 def find_weights(weights: Weights) -> Found:

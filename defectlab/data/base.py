@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -158,11 +158,12 @@ class MappedDataset(SurfaceDataset):
 
     Args:
         reader: gives the sample of a record.
-        others: as in `SurfaceDataset`.
+        arguments: as in `SurfaceDataset`.
+        options: as in `SurfaceDataset`.
     """
 
-    def __init__(self, reader: Callable[[Record], Sample], *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, reader: Callable[[Record], Sample], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self.reader = reader
 
     def read(self, record: Record) -> Sample:

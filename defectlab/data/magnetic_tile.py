@@ -32,6 +32,13 @@ NAME = re.compile(r"exp\d+_num_(\d+)")
 GAP = 200
 """Shots of one tile follow each other by 25 numbers in the median; beside the groups that comparing the pictures of
 792 images gave (209 groups), this gap forms 200, parts 85 of their 1620 pairs and joins 199 others."""
+SAME_TILE = (
+    (53011, 53038, 53049, 53060, 65001, 65067),
+    (8676, 10334, 10790),
+    (34101, 43853),
+)
+"""Numbers far apart whose pictures show one tile, found by eye among near-identical images: their groups are one,
+whether they come from ``groups.csv`` or from the names."""
 
 
 def load(
@@ -49,7 +56,7 @@ def load(
 
     Groups come from ``groups.csv`` (columns class, stem, group) where it is there. Otherwise they are derived from the
     names ``exp?_num_N``: sorted by N over all classes, an image whose number is at most 200 above the one before is
-    of the same tile.
+    of the same tile. Either way the groups of `SAME_TILE` are joined.
 
     Args:
         split: ``"train"``, ``"test"`` or ``"all"``.
@@ -68,6 +75,7 @@ def load(
     images = [(name, path) for name in CLASSES for path in _images(folder / f"MT_{name}" / "Imgs", entry.layout)]
     table = folder / TABLE
     groups = _groups_of_table(table, images) if table.is_file() else derived_groups([path for _, path in images])
+    groups = join_same_tiles([path for _, path in images], groups)
     masks = _masks(images)
     records = [
         Record(
@@ -103,6 +111,20 @@ def derived_groups(images: list[Path]) -> list[str]:
     groups = np.empty(len(images), dtype=object)
     groups[order] = [f"seq{number}" for number in tile]
     return groups.tolist()
+
+
+def join_same_tiles(images: list[Path], groups: list[str]) -> list[str]:
+    """The groups with those that `SAME_TILE` says are one tile under one name; other images keep theirs."""
+    matches = [NAME.match(path.stem) for path in images]
+    numbers = [int(match[1]) if match else None for match in matches]
+    joined = list(groups)
+    for tile in SAME_TILE:
+        apart = {group for number, group in zip(numbers, joined, strict=True) if number in tile and group}
+        name = min(apart, default=f"seq{tile[0]}")  # a table may leave the group of a lone image empty
+        joined = [
+            name if group in apart or number in tile else group for number, group in zip(numbers, joined, strict=True)
+        ]
+    return joined
 
 
 def _images(folder: Path, layout: str) -> list[Path]:

@@ -40,7 +40,7 @@ class SyntheticSet(SurfaceDataset):
     def __init__(self, items: Sequence[Synthetic], name: str = "synthetic") -> None:
         self.items = tuple(items)
         records = [
-            Record(id=f"{name}/{i:06d}", label=1, defect=str(item.record.get("defect", "synthetic")), path=f"{name}/{i:06d}")
+            Record(place := f"{name}/{i:06d}", 1, str(item.record.get("defect", "synthetic")), path=place)
             for i, item in enumerate(self.items)
         ]
         size = self.items[0].image.shape[:2] if self.items else None
@@ -57,7 +57,7 @@ class SyntheticSet(SurfaceDataset):
     def _with(self, indices: Sequence[int]) -> Self:
         return type(self)([self.items[i] for i in indices], self.name)
 
-    def __add__(self, other: SyntheticSet) -> SyntheticSet:
+    def __add__(self, other: SyntheticSet) -> SyntheticSet:  # type: ignore[override]  # torch would forget the masks
         """Both sets, one behind the other: In&Out is ``diffusion[: n // 2] + memseg[: n // 2]``."""
         return SyntheticSet(self.items + other.items, f"{self.name}+{other.name}")
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from defectlab.data import load_dataset
-from defectlab.data.magnetic_tile import CLASSES, derived_groups
+from defectlab.data.magnetic_tile import CLASSES, SAME_TILE, derived_groups, join_same_tiles
 
 
 def add(root, name, stem, located=True):
@@ -73,6 +73,28 @@ def test_a_name_without_a_number_asks_for_a_table(root):
     add(root, "Crack", "mine")
     with pytest.raises(ValueError, match="expected names exp1_num_123.jpg \\(or a groups.csv\\), found .*mine.jpg"):
         load_dataset("magnetic_tile", "all", root)
+
+
+def test_numbers_far_apart_that_show_one_tile_share_its_group(root):
+    for name, stem in (("Free", "exp1_num_34101"), ("Crack", "exp2_num_34120"), ("Free", "exp3_num_43853")):
+        add(root, name, stem)
+
+    def groups():
+        records = load_dataset("magnetic_tile", "all", root).records
+        return {record.group for record in records if record.id.split("_")[-1] in ("34101", "34120", "43853")}
+
+    assert groups() == {"seq34101"}
+    stems = [(name, path.stem) for name in CLASSES for path in (root / f"MT_{name}" / "Imgs").glob("*.jpg")]
+    (root / "groups.csv").write_text("class,stem,group\n" + "\n".join(f"{n},{s},own {s}" for n, s in stems))
+    assert groups() == {"own exp1_num_34101", "own exp2_num_34120"}
+
+
+def test_joining_leaves_all_other_groups_as_they_are():
+    images = [Path(f"exp1_num_{number}.jpg") for number in (65067, 53011, 8676, 3)] + [Path("mine.jpg")]
+    assert join_same_tiles(images, ["b", "a", "c", "d", "d"]) == ["a", "a", "c", "d", "d"]
+    assert join_same_tiles(images, ["", "a", "c", "", "b"]) == ["a", "a", "c", "", "b"]
+    assert join_same_tiles(images, ["", "", "", "", ""]) == ["seq53011", "seq53011", "seq8676", "", ""]
+    assert all(len(set(tile)) > 1 for tile in SAME_TILE)
 
 
 def test_a_table_gives_the_groups(root):
