@@ -30,6 +30,7 @@ def embed(dataset: SurfaceDataset, config: ClassifierConfig, stride: int, device
     front = cut(model, spec, stride, "none").front.eval().to(chosen)
     with torch.inference_mode():
         features = [
-            front(image[None].to(chosen).float().div(255)).mean(dim=(2, 3)).cpu() for image in images(dataset, config.size)
+            front(image[None].to(chosen).float().div(255)).mean(dim=(2, 3)).cpu()
+            for image in images(dataset, config.size)
         ]
     return torch.cat(features)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ from defectlab.data.surfaces.render import colourise, make_scene, render_defect
 from defectlab.files import atomic_path, write_json
 
 ARCHITECTURE = "resnet10t"
-OPTIONS = {"channels": [32, 64, 128, 256]}
+OPTIONS: dict[str, Any] = {"channels": [32, 64, 128, 256]}
 """Half the width of timm's resnet10t: 1.3 million parameters."""
 
 
@@ -150,10 +151,11 @@ def pretrain(out: Path, settings: PretrainingSettings, device: str = "cpu") -> N
         device: ``"cpu"`` or ``"cuda"``.
     """
     torch.manual_seed(settings.seed)
-    encoder = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS).to(device)
+    encoder: Any = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS).to(device)
     normalise = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     # one projection for each of the two maps that detectors read: stride 16 and stride 32
-    heads = nn.ModuleList(nn.Sequential(nn.Linear(c, 128), nn.ReLU(), nn.Linear(128, 64)) for c in (128, 256)).to(device)
+    projections = (nn.Sequential(nn.Linear(c, 128), nn.ReLU(), nn.Linear(128, 64)) for c in (128, 256))
+    heads = nn.ModuleList(projections).to(device)
     parameters = [*encoder.parameters(), *heads.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.lr, settings.steps, pct_start=0.05)
@@ -177,7 +179,11 @@ def pretrain(out: Path, settings: PretrainingSettings, device: str = "cpu") -> N
 
 
 def _write(
-    out: Path, encoder: nn.Module, normalise: dict[str, list[float]], settings: PretrainingSettings, log: list[tuple[int, float]]
+    out: Path,
+    encoder: nn.Module,
+    normalise: dict[str, list[float]],
+    settings: PretrainingSettings,
+    log: list[tuple[int, float]],
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}

@@ -179,10 +179,10 @@ def _synthesizer(arguments: argparse.Namespace, masks: MaskSource) -> Synthesize
         label: dict[str, Any] = {"label": LABELS[arguments.label]} if arguments.label else {}
         return MemSeg(textures=texture_source(arguments.textures or "surfaces"), masks=masks, **label)
     from defectlab.synthesis.diag import Diag, DiagSettings
-    from defectlab.synthesis.pipelines import load_inpainting
+    from defectlab.synthesis.pipelines import is_pocket, load_inpainting
 
     generator = arguments.generator or "pocket"
-    preset = DiagSettings.pocket if generator == "pocket" else DiagSettings
+    preset = DiagSettings.pocket if is_pocket(generator) else DiagSettings
     given = {setting: getattr(arguments, option) for option, setting in (DIAG_OPTIONS | SHARED_OPTIONS).items()}
     changes: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
     settings = preset(**changes)  # a wrong setting stops here, before the model is loaded

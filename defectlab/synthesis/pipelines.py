@@ -53,8 +53,8 @@ def load_inpainting(
     """An inpainting pipeline, ready to be called.
 
     Args:
-        name_or_folder: ``"pocket"``, ``"sdxl"``, a folder in diffusers format, or a name ``owner/model`` on the
-            hub, which is fetched unless it is in the cache.
+        name_or_folder: ``"pocket"``, ``"sdxl"``, a folder in diffusers format or of `defectlab pocket train`, or a
+            name ``owner/model`` on the hub, which is fetched unless it is in the cache.
         device: ``auto``, ``cpu``, ``cuda``, ...
         dtype: by default float16 on a GPU and float32 elsewhere.
         scheduler: ``"checkpoint"`` keeps the one that the model was published with; ``"dpmsolver++"`` reaches a
@@ -76,8 +76,16 @@ def load_inpainting(
     device = pick_device(str(device))
     if cpu_offload and device.type == "cpu":
         raise ValueError("cpu_offload: the device is the CPU already; leave it off or choose a GPU")
-    if str(name_or_folder) == "pocket":
-        return _load_pocket(device)
+    if is_pocket(name_or_folder):
+        given = {
+            "dtype": dtype not in (None, torch.float32),
+            "scheduler": scheduler != "checkpoint",
+            "attention_slicing": attention_slicing,
+            "vae_tiling": vae_tiling,
+            "cpu_offload": cpu_offload,
+            "compiled": compiled,
+        }
+        return _load_pocket(name_or_folder, device, [name for name, is_given in given.items() if is_given])
     folder, source = _locate(str(name_or_folder), device)
     pipeline = _from_folder(folder, dtype or dtype_for(device))
     if scheduler == "dpmsolver++":
@@ -147,11 +155,26 @@ def hash_folder(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _load_pocket(device: torch.device) -> Any:
-    from defectlab.synthesis.pocket import PocketPipeline
+def is_pocket(name_or_folder: str | Path) -> bool:
+    """True for ``"pocket"`` and for a folder that holds a model of that kind."""
+    from defectlab.synthesis.pocket.storage import is_model
 
-    pipeline = PocketPipeline.from_pretrained(None)
-    return pipeline.to(device) if hasattr(pipeline, "to") else pipeline
+    return str(name_or_folder) == "pocket" or is_model(name_or_folder)
+
+
+def _load_pocket(name_or_folder: str | Path, device: torch.device, given: list[str]) -> Any:
+    from defectlab.synthesis.pocket import PocketPipeline
+    from defectlab.synthesis.pocket.storage import SHIPPED
+
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: not an option of pocket, which computes in float32 with its own scheduler"
+        )
+    shipped = str(name_or_folder) == "pocket"
+    folder = SHIPPED if shipped else Path(name_or_folder)
+    pipeline = PocketPipeline.from_pretrained(folder).to(device)
+    pipeline.model_source = ModelSource("pocket" if shipped else folder.resolve().name, hash_folder(folder))
+    return pipeline
 
 
 def _locate(name: str, device: torch.device) -> tuple[Path, ModelSource]:

@@ -84,7 +84,8 @@ def load(
         Normal images first, then defective ones with the classes in turn.
 
     Raises:
-        ValueError: if the preset or split is unknown, the size too small or the scale not above 0.
+        ValueError: if the preset or split is unknown, the size too small, the scale not above 0 or the
+            seed negative.
     """
     if preset not in PRESETS:
         near = difflib.get_close_matches(preset, PRESETS, n=1)
@@ -93,6 +94,8 @@ def load(
     chosen = PRESETS[preset]
     if split not in chosen.counts:
         raise ValueError(f"surfaces has the splits {', '.join(chosen.counts)}, not {split!r}")
+    if seed < 0:
+        raise ValueError(f"seed: expected at least 0, got {seed}")
     scale = chosen.scale if scale is None else scale
     if not scale > 0:
         raise ValueError(f"scale is a share of the preset's counts and must be above 0, got {scale}")

@@ -112,7 +112,7 @@ def _stain(rng: Generator, region: Region, look: str) -> Change:
     relief = field(rng, h, w, fractal(1.8, max(12.0, 1.5 * region.radius)))
     level = region.depth / region.radius + rng.uniform(0.1, 0.35) * relief - rng.uniform(0.15, 0.4)
     edge = rng.uniform(0.04, 0.25)
-    body = np.clip(level / edge, 0, 1)
+    body: np.ndarray = np.clip(level / edge, 0, 1)
     if look == "ring":
         body = body * np.clip(1 - (level - 0.15) / 0.15, 0.15, 1)
     if look == "drip":
@@ -240,7 +240,7 @@ def make_change(rng: Generator, defect: str, region: Region, look: str) -> Chang
         known = "; ".join(f"{name}: {', '.join(looks)}" for name, looks in LOOKS.items())
         raise ValueError(f"unknown defect {defect!r} or look {look!r}; known: {known}")
     change = DEFECTS[defect](rng, region, look)
-    gloss = change.gloss if np.isscalar(change.gloss) else np.asarray(change.gloss, np.float32)
+    gloss = np.asarray(change.gloss, np.float32) if isinstance(change.gloss, np.ndarray) else change.gloss
     fields = (np.asarray(part, np.float32) for part in (change.height, change.albedo, change.support))
     height, albedo, support = fields
     return Change(height, albedo, gloss, support, change.tint)

@@ -52,7 +52,8 @@ def _rolled(rng: Generator, h: int, w: int) -> Surface:
 
 def _ground(rng: Generator, h: int, w: int) -> Surface:
     base = rng.uniform(0, np.pi)
-    lines = sum(field(rng, h, w, streaks(base + rng.normal(0, 0.3), rng.uniform(8, 40), 0.5)) for _ in range(2))
+    one, two = (field(rng, h, w, streaks(base + rng.normal(0, 0.3), rng.uniform(8, 40), 0.5)) for _ in range(2))
+    lines = one + two
     grain = field(rng, h, w, fractal(rng.uniform(0.3, 0.9), 40))
     albedo = rng.uniform(0.35, 0.6) + rng.uniform(0.015, 0.05) * lines + rng.uniform(0.01, 0.05) * grain
     return Surface(rng.uniform(0.05, 0.3) * lines, albedo, rng.uniform(0.1, 0.5), _metal_tint(rng))

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from defectlab.data.surfaces.defects import TRAINED_LOOKS, make_change
+from defectlab.data.surfaces.defects import TRAINED_LOOKS, Change, make_change
 from defectlab.data.surfaces.materials import HELD_OUT_MATERIALS, MATERIALS
 from defectlab.data.surfaces.noise import Field
 from defectlab.data.surfaces.regions import REGIONS, Region, region_of
@@ -54,6 +54,7 @@ def make_example(
     materials: tuple[str, ...] = TRAINED_MATERIALS,
     looks: dict[str, tuple[str, ...]] = TRAINED_LOOKS,
     defect: str | None = None,
+    tight: bool = True,
 ) -> Example:
     """Draws a scene, a region that knows nothing of the defect, and the defect inside it.
 
@@ -62,22 +63,23 @@ def make_example(
         materials: materials to draw from.
         looks: looks of each defect to draw from.
         defect: the class; drawn where ``None``.
+        tight: let some masks hug the defect, as annotations of real defects do.
     """
     scene = make_scene(rng, SIDE, SIDE, str(rng.choice(materials)))
     defect = defect or str(rng.choice(DEFECTS, p=SHARES))
     region = _region(rng, defect)
-    layer = np.zeros((SIDE, SIDE), np.float32)
+    layer: Field = np.zeros((SIDE, SIDE), np.float32)
     if defect != "good":
         change = make_change(rng, defect, region, str(rng.choice(looks[defect])))
+        if tight and rng.random() < (0.4 if defect in LINES else 0.2):
+            region = _hug(rng, change, region)
         layer = defect_layer(scene, change, region, 1.0) / np.float32(scene.contrast)
     clean = _with_edge(rng, scene) if rng.random() < 0.12 else scene.luminance
     return Example(normalise(clean).crop, feather(region), layer, DEFECTS.index(defect), _polarity(layer))
 
 
 def _region(rng: Generator, defect: str) -> Region:
-    """Any family for any defect, thin bands a little more often for thin defects; mostly about the middle, as a crop
-    around a mask has it.
-    """
+    """Any family for any defect, bands a little more often for thin ones; mostly about the middle, as crops have it."""
     weights = np.array([0.55, 0.2, 0.12, 0.13] if defect in LINES else [0.25, 0.35, 0.2, 0.2])
     draw = REGIONS[str(rng.choice(list(REGIONS), p=weights))]
     region = draw(rng, CANVAS, CANVAS)
@@ -90,6 +92,15 @@ def _region(rng: Generator, defect: str) -> Region:
     if not window.any():
         return _region(rng, defect)
     return region_of(window, region.axis - np.array([left, top], np.float32))
+
+
+def _hug(rng: Generator, change: Change, region: Region) -> Region:
+    """The pixels of the defect and up to three around them: the mask that an annotator draws."""
+    reach = 2 * int(rng.integers(0, 4)) + 1
+    covered = ((change.support > 0.25) & region.mask).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    mask = cv2.dilate(covered, kernel) > 0
+    return region_of(mask, region.axis) if mask.any() else region
 
 
 def _extent(mask: np.ndarray) -> int:
@@ -117,19 +128,26 @@ class ExampleStream(IterableDataset):
 
     Args:
         seed: seed of the stream.
-        start: how many examples of each worker to pass over, for a resume.
+        batch_size: examples that a loader takes of one worker at a time, before it turns to the next worker.
+        batches: how many batches a loader of as many workers took before, for a resume.
+        tight_from: first batch whose masks may hug the defect; generous masks are easier to begin with.
     """
 
-    def __init__(self, seed: int, start: int = 0) -> None:
-        self.seed, self.start = seed, start
+    def __init__(self, seed: int, batch_size: int = 1, batches: int = 0, tight_from: int = 0) -> None:
+        self.seed, self.batch_size, self.batches, self.tight_from = seed, batch_size, batches, tight_from
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         """Examples as tensors; images have shape ``(1, 128, 128)``."""
         cv2.setNumThreads(1)
         info = get_worker_info()
-        worker, index = (info.id if info else 0), self.start
+        place, workers = (info.id, info.num_workers) if info else (0, 1)
+        # whose turn it was when the former loader stopped, and how many batches that worker had given
+        worker = (self.batches + place) % workers
+        index = self.batch_size * ((self.batches + place) // workers)
         while True:
-            yield as_tensors(make_example(np.random.default_rng([self.seed, worker, index])))
+            rng = np.random.default_rng([self.seed, worker, index])
+            tight = index // self.batch_size * workers + worker >= self.tight_from
+            yield as_tensors(make_example(rng, tight=tight))
             index += 1
 
 

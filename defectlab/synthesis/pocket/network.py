@@ -1,9 +1,9 @@
-"""The network of `pocket`: a small conditional U-Net of diffusers and the words that condition it."""
+"""The network of `pocket`: a small conditional U-Net of diffusers, the words that condition it, its noise schedule."""
 
 from __future__ import annotations
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from defectlab.synthesis.pocket.haar import CHANNELS
@@ -34,6 +34,18 @@ def make_unet() -> UNet2DConditionModel:
         norm_num_groups=8,
         addition_embed_type="text",
         addition_embed_type_num_heads=4,
+    )
+
+
+def make_scheduler() -> DDIMScheduler:
+    """The noise schedule of `pocket`: squared cosine, velocity, zero signal at the last step, trailing spacing."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
     )
 
 

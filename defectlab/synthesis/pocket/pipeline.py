@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,27 +10,24 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor
 
 from defectlab.data.surfaces.defects import BROWN
 from defectlab.data.surfaces.noise import Field
 from defectlab.data.surfaces.render import amplitude
 from defectlab.synthesis.pocket.crops import Crop, cut, put_back
-from defectlab.synthesis.pocket.haar import CHANNELS, haar
-from defectlab.synthesis.pocket.network import SIDE, WordEncoder
+from defectlab.synthesis.pocket.haar import haar
+from defectlab.synthesis.pocket.network import WordEncoder
 from defectlab.synthesis.pocket.normalise import UNIT
+from defectlab.synthesis.pocket.requests import Generators, Request, read_requests, require_settings
 from defectlab.synthesis.pocket.scales import Scales
-from defectlab.synthesis.pocket.words import DEFECTS, POLARITIES, Meaning, UnknownPromptError, understand
+from defectlab.synthesis.pocket.storage import SHIPPED, read_model
+from defectlab.synthesis.pocket.words import DEFECTS, POLARITIES
 
-SHIPPED = Path(__file__).parent / "weights" / "layer"
 LABEL_ABOVE = 10 / 255
 """Change of a pixel, of full scale 1, that labels it defective."""
 TINTS = {"stain": BROWN, "corrosion": BROWN}
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,10 +58,11 @@ class PocketPipeline:
         scales: factors of layers and crops.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, words: WordEncoder, scheduler: Any, scales: Scales) -> None:
+    def __init__(self, unet: Any, words: WordEncoder, scheduler: Any, scales: Scales) -> None:
         self.unet, self.words, self.scheduler, self.scales = unet.eval(), words.eval(), scheduler, scales
         self.device = torch.device("cpu")
         self.dtype = torch.float32
+        self.model_source: object = None  # `pipelines.load_inpainting` says here which weights these are
 
     @classmethod
     def from_pretrained(cls, folder: str | Path | None = None) -> Self:
@@ -74,20 +70,9 @@ class PocketPipeline:
 
         Raises:
             FileNotFoundError: if the folder holds no ``config.json`` and ``model.safetensors``.
+            ValueError: if they are not of a model of `pocket`.
         """
-        folder = SHIPPED if folder is None else Path(folder)
-        for name in ("config.json", "model.safetensors"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(
-                    f"{folder} holds no {name}: expected a model that `defectlab pocket train --out FOLDER` wrote"
-                )
-        config = json.loads((folder / "config.json").read_text())
-        weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
-        unet, words = UNet2DConditionModel.from_config(config["unet"]), WordEncoder()
-        unet.load_state_dict({k.removeprefix("unet."): v for k, v in weights.items() if k.startswith("unet.")})
-        words.load_state_dict({k.removeprefix("words."): v for k, v in weights.items() if k.startswith("words.")})
-        scheduler = DDIMScheduler.from_config(config["scheduler"])
-        return cls(unet, words, scheduler, Scales.from_lists(config["scales"]))
+        return cls(*read_model(SHIPPED if folder is None else Path(folder)))
 
     def to(self, device: str | torch.device) -> Self:
         """Moves the network; noise is drawn on the CPU all the same, so that results do not depend on the device."""
@@ -107,10 +92,11 @@ class PocketPipeline:
         guidance_scale: float = 2.0,
         strength: float = 1.0,
         padding_mask_crop: int | None = None,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        generator: Generators = None,
         severity: float | Sequence[float] | None = None,
         output_type: str = "pil",
-        **ignored: Any,
+        width: int | None = None,
+        height: int | None = None,
     ) -> PocketOutput:
         """Puts a described defect inside the mask of each image.
 
@@ -123,145 +109,74 @@ class PocketPipeline:
             guidance_scale: weight of the words; 1 is none and twice as fast.
             strength: (0, 1]; below 1 starts from a noised empty layer, which makes fainter defects.
             padding_mask_crop: pixels around the mask that the network sees; ``None`` for 30 % of its longer side.
-            generator: CPU generators, one for all or one each (then an image does not depend on the batch).
+            generator: CPU generators, one for all in turn or one each; that of torch where ``None``.
             severity: 0 hardly visible to 1 obvious; drawn from the range of the words where ``None``.
             output_type: ``"pil"`` or ``"np"``.
-            ignored: further arguments of diffusers pipelines (sizes, for example); they have no effect.
+            width: taken for the sake of diffusers' call; a result has the size of its image.
+            height: likewise.
 
         Raises:
             UnknownPromptError: if a prompt names no known defect.
-            ValueError: if a mask is empty, sizes differ, or a setting is out of range.
+            ValueError: if a mask is empty, sizes or numbers differ, or a setting is out of range.
         """
-        images, masks = _listed(image), _listed(mask_image)
-        n = len(images)
-        meanings = [understand(text) for text in _repeated(prompt, n)]
-        avoided = [_avoided(text) for text in _repeated(negative_prompt or "", n)]
-        generators = _generators(generator, n)
-        _require(images, masks, num_inference_steps, strength, guidance_scale)
-        pixels = [np.asarray(picture.convert("RGB")) for picture in images]
-        regions = [np.asarray(mask.convert("L")) >= 128 for mask in masks]
-        crops = [cut(_luminance(p), region, padding_mask_crop) for p, region in zip(pixels, regions, strict=True)]
-        severities = _severities(severity, meanings, generators)
-        noise = torch.cat([_noise(g) for g in generators])
-        layers = self._denoise(crops, meanings, avoided, noise, num_inference_steps, guidance_scale, strength)
+        require_settings(num_inference_steps, guidance_scale, strength, padding_mask_crop, output_type)
+        requests = read_requests(prompt, image, mask_image, negative_prompt, generator, severity)
+        crops = [cut(_luminance(request.pixels), request.mask, padding_mask_crop) for request in requests]
+        # kernels round differently for batches of different size: on the CPU each image goes through alone
+        together = 1 if self.device.type == "cpu" else len(requests)
         results, labels = [], []
-        for i, (picture, region, crop, meaning) in enumerate(zip(pixels, regions, crops, meanings, strict=True)):
-            # the network gives the shape, the severity its contrast
-            change = put_back(layers[i] * np.float32(contrast_of(meaning.defect, severities[i])), crop, region)
-            results.append(_add(picture, change, TINTS.get(meaning.defect), region))
-            labels.append(np.abs(change) > LABEL_ABOVE)
-        if output_type == "pil":
-            results = [Image.fromarray(result) for result in results]
-        return PocketOutput(results, labels, severities)
+        for first in range(0, len(requests), together):
+            part = slice(first, first + together)
+            layers = self._denoise(requests[part], crops[part], num_inference_steps, guidance_scale, strength)
+            for request, crop, layer in zip(requests[part], crops[part], layers, strict=True):
+                # the network gives the shape, the severity its contrast
+                contrast = np.float32(contrast_of(request.meaning.defect, request.severity))
+                change = put_back(layer * contrast, crop, request.mask)
+                results.append(_add(request.pixels, change, TINTS.get(request.meaning.defect), request.mask))
+                labels.append(np.abs(change) > LABEL_ABOVE)
+        images: list[Any] = [Image.fromarray(result) for result in results] if output_type == "pil" else results
+        return PocketOutput(images, labels, [request.severity for request in requests])
 
     def _denoise(
-        self,
-        crops: list[Crop],
-        meanings: list[Meaning],
-        avoided: list[str | None],
-        noise: Tensor,
-        steps: int,
-        guidance: float,
-        strength: float,
+        self, requests: list[Request], crops: list[Crop], steps: int, guidance: float, strength: float
     ) -> list[Field]:
         """Layers of shape ``(128, 128)``, about 1 where they are strongest."""
-        mask = haar(torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None])
-        crop = haar(torch.from_numpy(np.stack([crop.seen.crop for crop in crops]))[:, None]) * self.scales.crop.view(
-            1, -1, 1, 1
-        )
-        condition = torch.cat([mask, crop], dim=1).to(self.device)
-        tokens = self._tokens([m.defect for m in meanings], [m.polarity for m in meanings])
-        if guidance > 1:
-            tokens = torch.cat([self._tokens(avoided, ["any"] * len(crops)), tokens])
+        guided = guidance > 1
+        condition = self._condition(crops)
+        tokens = self._tokens([(request.meaning.defect, request.meaning.polarity) for request in requests])
+        if guided:
             condition = condition.repeat(2, 1, 1, 1)
+            tokens = torch.cat([self._tokens([(request.avoided, "any") for request in requests]), tokens])
         self.scheduler.set_timesteps(steps)
         timesteps = self.scheduler.timesteps[steps - max(1, int(steps * strength)) :]
-        x = noise
+        x = noise = torch.cat([request.noise for request in requests])
         if strength < 1:  # as diffusers does: start from the noised input, here the empty layer
             x = self.scheduler.add_noise(torch.zeros_like(noise), noise, timesteps[:1].repeat(len(noise)))
         for t in timesteps:
-            inputs = (x.repeat(2, 1, 1, 1) if guidance > 1 else x).to(self.device)
-            velocity = self.unet(torch.cat([inputs, condition], dim=1), t, encoder_hidden_states=tokens).sample.cpu()
-            if guidance > 1:
+            inputs = torch.cat([(x.repeat(2, 1, 1, 1) if guided else x).to(self.device), condition], dim=1)
+            velocity = self.unet(inputs, t, encoder_hidden_states=tokens).sample.cpu()
+            if guided:
                 empty, said = velocity.chunk(2)
                 velocity = empty + guidance * (said - empty)  # Ho and Salimans 2022, Eq. 6
             x = self.scheduler.step(velocity, t, x).prev_sample
-        classes = torch.tensor([DEFECTS.index(m.defect) for m in meanings])
+        classes = torch.tensor([DEFECTS.index(request.meaning.defect) for request in requests])
         return list(self.scales.layers(x, classes)[:, 0].numpy())
 
-    def _tokens(self, defects: Sequence[str | None], polarities: Sequence[str]) -> Tensor:
-        classes = [len(DEFECTS) if defect is None else DEFECTS.index(defect) for defect in defects]
-        return self.words(
-            torch.tensor(classes, device=self.device),
-            torch.tensor([POLARITIES.index(p) for p in polarities], device=self.device),
-        )
+    def _condition(self, crops: list[Crop]) -> Tensor:
+        """Masks and normal crops as the network sees them, ``(n, 32, 32, 32)``."""
+        mask = haar(torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None])
+        seen = haar(torch.from_numpy(np.stack([crop.seen.crop for crop in crops]))[:, None])
+        return torch.cat([mask, seen * self.scales.crop.view(1, -1, 1, 1)], dim=1).to(self.device)
+
+    def _tokens(self, said: Sequence[tuple[str | None, str]]) -> Tensor:
+        classes = [len(DEFECTS) if defect is None else DEFECTS.index(defect) for defect, _ in said]
+        polarities = [POLARITIES.index(polarity) for _, polarity in said]
+        return self.words(torch.tensor(classes, device=self.device), torch.tensor(polarities, device=self.device))
 
 
 def contrast_of(defect: str, severity: float) -> float:
     """Contrast of a defect in the network's units of the crop; ``good`` has none."""
     return 0.0 if defect == "good" else amplitude(defect, severity) / UNIT
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Sequence) else [value]
-
-
-def _repeated(value: str | Sequence[str], n: int) -> list[str]:
-    texts = [value] * n if isinstance(value, str) else list(value)
-    if len(texts) != n:
-        raise ValueError(f"expected one prompt or one for each of the {n} images, got {len(texts)}")
-    return texts
-
-
-def _avoided(text: str) -> str | None:
-    """The defect that a negative prompt names; guidance away from ``good`` blows up, so it counts as empty."""
-    try:
-        defect = understand(text).defect if text.strip() else "good"
-    except UnknownPromptError:
-        log.info("pocket reads no defect in the negative prompt %r and takes it as empty", text)
-        return None
-    return None if defect == "good" else defect
-
-
-def _generators(generator: torch.Generator | Sequence[torch.Generator] | None, n: int) -> list[torch.Generator]:
-    if generator is None:
-        return [torch.Generator().manual_seed(torch.seed() + i) for i in range(n)]
-    if isinstance(generator, torch.Generator):
-        return [generator] * n
-    if len(generator) != n:
-        raise ValueError(f"expected one generator or one for each of the {n} images, got {len(generator)}")
-    return list(generator)
-
-
-def _require(images: list[Image.Image], masks: list[Image.Image], steps: int, strength: float, guidance: float) -> None:
-    if len(images) != len(masks):
-        raise ValueError(f"expected a mask for each of the {len(images)} images, got {len(masks)}")
-    for i, (picture, mask) in enumerate(zip(images, masks, strict=True)):
-        if picture.size != mask.size:
-            raise ValueError(f"image {i} is {picture.size} (width, height), its mask {mask.size}; they must be equal")
-        if np.asarray(mask.convert("L")).max() < 128:
-            raise ValueError(f"mask {i} is empty (no pixel of 128 or more): a defect needs a place")
-    if steps < 1 or not 0 < strength <= 1 or guidance < 1:
-        raise ValueError(
-            "expected num_inference_steps >= 1, strength in (0, 1] and guidance_scale >= 1, "
-            f"got {steps}, {strength} and {guidance}"
-        )
-
-
-def _severities(
-    asked: float | Sequence[float] | None, meanings: list[Meaning], generators: list[torch.Generator]
-) -> list[float]:
-    if asked is not None:
-        values = [float(asked)] * len(meanings) if isinstance(asked, int | float) else [float(v) for v in asked]
-        if len(values) != len(meanings) or not all(0 <= v <= 1 for v in values):
-            raise ValueError(f"severity: expected one value in [0, 1], or one for each image, got {asked}")
-        return values
-    draws = [float(torch.rand((), generator=g)) for g in generators]
-    return [low + (high - low) * u for (low, high), u in zip((m.severity for m in meanings), draws, strict=True)]
-
-
-def _noise(generator: torch.Generator) -> Tensor:
-    return torch.randn(1, CHANNELS, SIDE // 4, SIDE // 4, generator=generator)
 
 
 def _luminance(pixels: np.ndarray) -> Field:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS, ExampleStream
+from defectlab.files import atomic_path, write_text
+from defectlab.synthesis.pocket.examples import ExampleStream
 from defectlab.synthesis.pocket.haar import haar
-from defectlab.synthesis.pocket.network import WordEncoder, make_unet
+from defectlab.synthesis.pocket.network import WordEncoder, make_scheduler, make_unet
 from defectlab.synthesis.pocket.scales import Scales
+from defectlab.synthesis.pocket.storage import write_model
 from defectlab.synthesis.pocket.words import DEFECTS
 
 
@@ -40,11 +39,12 @@ class TrainingSettings:
         ema: decay of the averaged weights.
         seed: seed of data, noise and weights.
         band_power: exponent that the Haar bands are whitened with; 0 keeps their energies, 1 makes them equal.
+        tight_masks_from: first step whose masks may hug the defect.
         bfloat16: autocast to bfloat16.
         workers: processes that render examples.
     """
 
-    steps: int = 7000
+    steps: int = 6500
     batch_size: int = 16
     lr: float = 6e-4
     warm_up: int = 100
@@ -54,25 +54,14 @@ class TrainingSettings:
     ema: float = 0.9985
     seed: int = 0
     band_power: float = 0.7
+    tight_masks_from: int = 2500
     bfloat16: bool = True
     workers: int = 1
 
 
-def make_scheduler() -> DDIMScheduler:
-    """The noise schedule of `pocket`: squared cosine, velocity, zero signal at the last step, trailing spacing."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-        clip_sample=False,
-    )
-
-
 def measure_scales(settings: TrainingSettings, count: int = 768) -> Scales:
     """Scales from examples of a stream of their own."""
-    stream = iter(ExampleStream(settings.seed + 10_000))
+    stream = iter(ExampleStream(settings.seed + 10_000, tight_from=count))
     batch = torch.utils.data.default_collate([next(stream) for _ in range(count)])
     inside = batch["mask"] > 0.4
     defect = torch.ones(len(DEFECTS))
@@ -87,6 +76,14 @@ def measure_scales(settings: TrainingSettings, count: int = 768) -> Scales:
     return Scales(defect, whitened, 1 / haar(batch["crop"]).std(dim=(0, 2, 3)))
 
 
+def initial_network(seed: int) -> nn.ModuleDict:
+    """U-Net and words with the weights that a training of this seed starts from."""
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+        torch.manual_seed(seed)
+        unet: Any = make_unet()
+        return nn.ModuleDict({"unet": unet, "words": WordEncoder()})
+
+
 class Trainer:
     """One training run in a folder, which a second call goes on with.
 
@@ -99,12 +96,12 @@ class Trainer:
     def __init__(self, folder: Path, settings: TrainingSettings, device: str = "cpu") -> None:
         self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
         self.folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(settings.seed)
-        self.net = nn.ModuleDict({"unet": make_unet(), "words": WordEncoder()}).to(self.device)
+        self.net = initial_network(settings.seed).to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.net.named_parameters()}
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=1e-3)
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.alphas = make_scheduler().alphas_cumprod
+        scheduler: Any = make_scheduler()
+        self.alphas = scheduler.alphas_cumprod
         self.step = 0
         self.scales = measure_scales(settings)
         self._resume()
@@ -113,6 +110,11 @@ class Trainer:
     def checkpoint(self) -> Path:
         """File that holds all that a resume needs."""
         return self.folder / "checkpoint.pt"
+
+    @property
+    def log(self) -> Path:
+        """Table of step, smoothed loss, learning rate and seconds."""
+        return self.folder / "log.csv"
 
     def run(self) -> None:
         """Trains to the last step; writes a checkpoint and the model every 250 steps and at the end."""
@@ -132,10 +134,9 @@ class Trainer:
                 self.save()
 
     def _examples(self) -> Iterator[dict[str, Tensor]]:
-        workers = self.settings.workers
-        start = self.step * self.settings.batch_size // max(1, workers)
-        stream = ExampleStream(self.settings.seed, start)
-        return iter(DataLoader(stream, batch_size=self.settings.batch_size, num_workers=workers))
+        size = self.settings.batch_size
+        stream = ExampleStream(self.settings.seed, size, self.step, self.settings.tight_masks_from)
+        return iter(DataLoader(stream, batch_size=size, num_workers=self.settings.workers))
 
     def _train_step(self, batch: dict[str, Tensor]) -> float:
         self._set_rate()
@@ -192,9 +193,8 @@ class Trainer:
             "net": self.net.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(), "step": self.step, "settings": asdict(self.settings),
         }  # fmt: skip
-        partial = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, partial)
-        os.replace(partial, self.checkpoint)
+        with atomic_path(self.checkpoint) as partial:
+            torch.save(state, partial)
         write_model(self.folder / "model", self.average, self.scales, self.settings, self.step)
 
     def _resume(self) -> None:
@@ -215,31 +215,19 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"].cpu())
 
+        self._forget_after(self.step)
+
+    def _forget_after(self, step: int) -> None:
+        """Drops the lines of the log that a resumed training writes again."""
+        if self.log.exists():
+            head, *lines = self.log.read_text().splitlines()
+            kept = [line for line in lines if int(line.partition(",")[0]) <= step]
+            write_text(self.log, "\n".join([head, *kept]) + "\n")
+
     def _log(self, loss: float, seconds: float) -> None:
-        path = self.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
+        new = not self.log.exists()
+        with self.log.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
             if new:
                 writer.writerow(["step", "loss", "lr", "seconds"])
             writer.writerow([self.step, f"{loss:.5f}", f"{self.optimiser.param_groups[0]['lr']:.2e}", f"{seconds:.0f}"])
-
-
-def write_model(
-    folder: Path, weights: dict[str, Tensor], scales: Scales, settings: TrainingSettings, step: int
-) -> None:
-    """Writes the model as float16 safetensors and its configuration as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in weights.items()}
-    save_file(tensors, folder / "model.tmp")
-    os.replace(folder / "model.tmp", folder / "model.safetensors")
-    config = {
-        "format": "defectlab pocket-layer 1",
-        "unet": json.loads(make_unet().to_json_string()),
-        "scheduler": json.loads(make_scheduler().to_json_string()),
-        "scales": {name: [round(v, 6) for v in scale.tolist()] for name, scale in vars(scales).items()},
-        "materials": list(TRAINED_MATERIALS),
-        "training": asdict(settings) | {"trained_steps": step},
-    }
-    (folder / "config.tmp").write_text(json.dumps(config, indent=1) + "\n")
-    os.replace(folder / "config.tmp", folder / "config.json")

@@ -27,7 +27,7 @@ SEVERITY_WORDS: dict[str, tuple[float, float]] = {
     "faint": (0.05, 0.2), "slight": (0.1, 0.3), "fine": (0.1, 0.35), "small": (0.15, 0.4), "light-weight": (0.1, 0.3),
     "strong": (0.6, 0.85), "severe": (0.7, 1.0), "deep": (0.6, 0.9), "heavy": (0.65, 0.95), "large": (0.5, 0.8),
 }  # fmt: skip
-DEFAULT_SEVERITY = (0.25, 0.6)
+DEFAULT_SEVERITY = (0.25, 0.8)
 
 _CLASS_OF = {word: defect for defect, words in DEFECT_WORDS.items() for word in words}
 _POLARITY_OF = {word: polarity for polarity, words in POLARITY_WORDS.items() for word in words}
