@@ -56,6 +56,18 @@ class PretrainingSettings:
     lr: float = 2e-3
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "surfaces", "crops"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.side < 32 or self.side + 2 * (self.side // 8) >= Surfaces.side:
+            raise ValueError(f"side: expected 32 to 127 pixels, got {self.side}")
+        if self.temperature <= 0 or self.lr <= 0 or self.seed < 0:
+            raise ValueError(
+                "expected temperature and lr above 0 and seed at least 0, "
+                f"got {self.temperature}, {self.lr} and {self.seed}"
+            )
+
 
 class Surfaces(IterableDataset):
     """Endless surfaces of the materials that are not held out, half of them with a defect that nobody labels."""
@@ -142,6 +154,15 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
     return F.cross_entropy(similarity, partner)
 
 
+def initial_networks(seed: int) -> tuple[Any, nn.ModuleList]:
+    """The encoder, and one projection for each of the two maps that detectors read: stride 16 and stride 32."""
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+        torch.manual_seed(seed)
+        encoder = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS)
+        heads = (nn.Sequential(nn.Linear(c, 128), nn.ReLU(), nn.Linear(128, 64)) for c in (128, 256))
+        return encoder, nn.ModuleList(heads)
+
+
 def pretrain(out: Path, settings: PretrainingSettings, device: str = "cpu") -> None:
     """Trains the encoder and writes it as timm's hub folders are: ``config.json`` and ``model.safetensors``.
 
@@ -150,12 +171,10 @@ def pretrain(out: Path, settings: PretrainingSettings, device: str = "cpu") -> N
         settings: the settings.
         device: ``"cpu"`` or ``"cuda"``.
     """
-    torch.manual_seed(settings.seed)
-    encoder: Any = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS).to(device)
+    encoder, heads = initial_networks(settings.seed)
+    encoder.to(device)
+    heads.to(device)
     normalise = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
-    # one projection for each of the two maps that detectors read: stride 16 and stride 32
-    projections = (nn.Sequential(nn.Linear(c, 128), nn.ReLU(), nn.Linear(128, 64)) for c in (128, 256))
-    heads = nn.ModuleList(projections).to(device)
     parameters = [*encoder.parameters(), *heads.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.lr, settings.steps, pct_start=0.05)

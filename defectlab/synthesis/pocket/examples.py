@@ -78,6 +78,11 @@ def make_example(
     return Example(normalise(clean).crop, feather(region), layer, DEFECTS.index(defect), _polarity(layer))
 
 
+def any_region(rng: Generator) -> Region:
+    """A region in a crop that no class had a say in, for trials in which the mask must not tell the class."""
+    return _region(rng, "good")
+
+
 def _region(rng: Generator, defect: str) -> Region:
     """Any family for any defect, bands a little more often for thin ones; mostly about the middle, as crops have it."""
     weights = np.array([0.55, 0.2, 0.12, 0.13] if defect in LINES else [0.25, 0.35, 0.2, 0.2])

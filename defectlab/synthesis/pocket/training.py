@@ -58,6 +58,16 @@ class TrainingSettings:
     bfloat16: bool = True
     workers: int = 1
 
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch_size", 1), ("warm_up", 1), ("seed", 0), ("workers", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        for name in ("empty_prompts", "unsaid_polarity", "outside", "ema", "band_power"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a value in [0, 1], got {getattr(self, name)}")
+        if self.lr <= 0:
+            raise ValueError(f"lr: expected above 0, got {self.lr}")
+
 
 def measure_scales(settings: TrainingSettings, count: int = 768) -> Scales:
     """Scales from examples of a stream of their own."""
