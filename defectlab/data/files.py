@@ -94,6 +94,15 @@ def require_equal_sizes(records: Sequence[Record]) -> None:
     _of_each(_require_equal_size, records)
 
 
+def require_readable(dataset: FileDataset) -> None:
+    """Decode every image and mask: a header may be whole where the rest of the file is cut off.
+
+    Raises:
+        ImageError: naming the first files that cannot be read, and how many there are.
+    """
+    _of_each(_decode, dataset.records)
+
+
 def any_defect(paths: Sequence[Path | str]) -> list[bool]:
     """For each mask file, in order, whether any pixel is above 0: the label, taken from the original mask.
 
@@ -157,6 +166,12 @@ def _require_equal_size(record: Record) -> None:
     image = image_size(record.path)
     if record.mask_path is not None and (mask := image_size(record.mask_path)) != image:
         raise ImageError(_sizes_differ(record, image, mask))
+
+
+def _decode(record: Record) -> None:
+    read_image(record.path)
+    if record.mask_path is not None:
+        read_mask(record.mask_path)
 
 
 def _sizes_differ(record: Record, image: tuple[int, int], mask: tuple[int, int]) -> str:

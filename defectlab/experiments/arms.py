@@ -14,7 +14,7 @@ from defectlab.synthesis.base import Synthesizer, SyntheticSet
 from defectlab.synthesis.diag import Diag, DiagSettings
 from defectlab.synthesis.masks import MaskSource, mask_source
 from defectlab.synthesis.memseg import MemSeg
-from defectlab.synthesis.pipelines import load_inpainting, model_source
+from defectlab.synthesis.pipelines import is_pocket, load_inpainting, model_source
 from defectlab.synthesis.textures import texture_source
 
 VALIDATION_SEED = 100_000
@@ -42,8 +42,8 @@ def choose_masks(params: DiagParameters, splits: Splits) -> MaskSource:
 def make_synthesizers(params: DiagParameters, masks: MaskSource) -> dict[str, Synthesizer]:
     """MemSeg and DIAG with the settings of the parameters, the generator loaded."""
     pipeline = load_inpainting(params.generator or "pocket", params.device)
-    preset = DiagSettings.pocket if params.generator == "pocket" else DiagSettings
-    changes = {"num_inference_steps": params.steps, "guidance_scale": params.guidance_scale}
+    preset = DiagSettings.pocket if is_pocket(params.generator or "pocket") else DiagSettings
+    changes = {"num_inference_steps": params.steps, "guidance_scale": params.guidance_scale, "canvas": params.canvas}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     settings = preset(prompts=params.descriptions, **given)
     return {"memseg": MemSeg(textures=texture_source(params.textures)), "diag": Diag(pipeline, masks, settings)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,12 @@ from defectlab.detection.classifier import Classifier
 from defectlab.detection.config import ClassifierConfig
 from defectlab.evaluation import average_precision, best_f1_from_validation, best_f1_on_test
 from defectlab.experiments.arms import Synthetics
+from defectlab.experiments.contents import contents
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits, real_positives
+from defectlab.files import fingerprint
 from defectlab.paths import cache_dir
+from defectlab.provenance import source_hash
 from defectlab.runs import Run
 
 PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
@@ -29,11 +33,17 @@ class Fold:
 
     Attributes:
         train: real normals, the regime's real positives, the arm's synthetic positives.
-        validation: held-out normals and positives, real where the regime has all real positives, else synthetic.
+        validation: held-out normals and positives: real ones in the full-shot regime, where all may be used, and for
+            the arm without synthetic ones; synthetic ones else.
     """
 
     train: SurfaceDataset
     validation: SurfaceDataset
+
+    @property
+    def contents(self) -> list[str]:
+        """Digits of both parts, by which a change of an image is noticed."""
+        return [contents(self.train), contents(self.validation)]
 
 
 def classifier_config(params: DiagParameters, seed: int) -> ClassifierConfig:
@@ -61,36 +71,41 @@ def detect(
 ) -> pd.DataFrame:
     """Results of all arms and seeds; a training that is stored already is not done again.
 
+    It is done again where an image, the classifier's starting weights or the code have changed.
+
     Returns:
         Rows of the run store, one a metric value; scores and histories are tables of the run.
     """
+    weights = Classifier(classifier_config(params, 0), params.device).prepare().sha256
+    shared = {"size": params.size, "weights": weights, "test": contents(splits.test)}
     for seed in params.seeds:
         for arm in params.arms:
-            with run.step(f"detect/{arm}/{seed}") as todo:
+            fold = make_fold(params, splits, synthetics, arm, seed)
+            inputs = {**shared, "fold": fold.contents}
+            with run.step(f"detect/{arm}/{seed}", inputs) as todo:
                 if todo:
-                    _train_and_score(params, splits, make_fold(params, splits, synthetics, arm, seed), run, arm, seed)
+                    # another name for other inputs or code, so that a training never goes on from a foreign checkpoint
+                    key = fingerprint({**inputs, "source": source_hash(("detection",))})
+                    checkpoint = run.folder("checkpoints") / f"{arm}-{seed}-{key}.pt"
+                    _train_and_score(params, splits, fold, run, arm, seed, checkpoint)
+                    checkpoint.unlink(missing_ok=True)
     return run.results()
 
 
-def _train_and_score(params: DiagParameters, splits: Splits, fold: Fold, run: Run, arm: str, seed: int) -> None:
+def _train_and_score(
+    params: DiagParameters, splits: Splits, fold: Fold, run: Run, arm: str, seed: int, checkpoint: Path
+) -> None:
     begun = time.perf_counter()
-    classifier = Classifier(
-        classifier_config(params, seed),
-        params.device,
-        cache=cache_dir() / "detection",
-        checkpoint=run.folder("checkpoints") / f"{arm}-{seed}.pt",
-    )
+    config = classifier_config(params, seed)
+    classifier = Classifier(config, params.device, cache=cache_dir() / "detection", checkpoint=checkpoint)
     classifier.fit(fold.train, fold.validation)
     scored = {"validation": fold.validation, "test": splits.test}
     scores = pd.concat([_scores(classifier, name, part) for name, part in scored.items()])
     run.write_table(f"scores-{arm}-{seed}", scores)
     run.write_table(f"history-{arm}-{seed}", classifier.history.assign(method=arm, seed=seed))
     seconds = time.perf_counter() - begun
-    metrics = _metrics(scores)
-    rows = [
-        run.result(method=arm, seed=seed, metric=name, value=value, seconds=seconds) for name, value in metrics.items()
-    ]
-    run.add(rows)
+    columns = {"method": arm, "seed": seed, "seconds": seconds, "n_aug": 0 if arm == "none" else params.n_aug}
+    run.add([run.result(**columns, metric=name, value=value) for name, value in _metrics(scores).items()])
 
 
 def _scores(classifier: Classifier, split: str, dataset: SurfaceDataset) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from defectlab.params import PROFILES, Parameters, parameter
+from defectlab.synthesis.pipelines import is_pocket
 
 DATASETS = ("surfaces", "ksdd2", "kolektor_sdd", "magnetic_tile", "folder")
 REGIMES = ("zero_shot", "few_shot", "full_shot")
@@ -53,6 +54,13 @@ class DiagParameters(Parameters):
     validation: float = parameter(0.2, help="share of the training images held out for thresholds", low=0.05, high=0.5)
     steps: int | None = parameter(None, help="diffusion steps; None: the generator's own", low=1, high=1000)
     guidance_scale: float | None = parameter(None, help="weight of the text; None: the generator's own", low=1, high=50)
+    canvas: int | None = parameter(
+        None,
+        help="side of the generator's square; None: the generator's own",
+        low=8,
+        unit="pixels",
+        check=lambda value: f"expected a multiple of 8, got {value}" if value and value % 8 else None,
+    )
     inception: str = parameter("", help="Inception weights for FID: a file or download; empty: no FID")
     device: str = parameter("auto", help="auto, cpu, cuda, cuda:1 or mps")
     out: str = parameter("", help="folder to export the synthetic images to; empty: none")
@@ -86,7 +94,7 @@ class DiagParameters(Parameters):
     @property
     def descriptions(self) -> tuple[str, ...]:
         """The prompts, or those that suit the generator."""
-        return tuple(self.prompts) or PROMPTS["pocket" if self.generator == "pocket" else "sdxl"]
+        return tuple(self.prompts) or PROMPTS["pocket" if is_pocket(self.generator or "pocket") else "sdxl"]
 
     @property
     def arms(self) -> tuple[str, ...]:

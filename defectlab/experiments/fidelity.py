@@ -11,10 +11,12 @@ from torch import Tensor
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.embedding import embed
+from defectlab.detection.weights import load_backbone
 from defectlab.devices import pick_device
 from defectlab.evaluation import frechet_distance, kernel_distance
 from defectlab.evaluation.fid import fid
 from defectlab.experiments.arms import Synthetics
+from defectlab.experiments.contents import contents
 from defectlab.experiments.detect import classifier_config
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits
@@ -31,11 +33,14 @@ def fidelity(
 
     With Inception weights these are FID at 64 and 192 features, as in the paper. Without them they are Fréchet and
     kernel distances on the classifier's own backbone: good for comparing rows, not for comparing with the paper, and
-    never called FID.
+    never called FID. With fewer than two real training positives there is no distance and no row is added.
     """
     real = splits.positives
-    with run.step("fidelity", {"inception": params.inception}) as todo:
-        if todo:
+    made_of = {f"{arm}-{seed}": contents(made.train) for (arm, seed), made in synthetics.items()}
+    features = params.inception or load_backbone(classifier_config(params, 0))[2].sha256
+    inputs = {"size": params.size, "features": features, "real": contents(real), "made": made_of}
+    with run.step("fidelity", inputs) as todo:
+        if todo and len(real) > 1:
             for (arm, seed), made in synthetics.items():
                 values = _inception(params, real, made) if params.inception else _backbone(params, real, made)
                 run.add([run.result(method=arm, seed=seed, metric=name, value=value) for name, value in values.items()])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from defectlab.data import SurfaceDataset, load_dataset, split_by_group
+from defectlab.data.files import FileDataset, require_readable
 from defectlab.experiments.diag_parameters import DiagParameters
 
 
@@ -48,13 +49,23 @@ class Splits:
 def load_splits(params: DiagParameters) -> Splits:
     """The data set of the parameters, its training part divided by group for validation.
 
-    The division depends on the data alone, not on a seed, so that all seeds are paired.
+    The division depends on the data alone, not on a seed, so that all seeds are paired. Every file is read once, so
+    that a damaged one stops the run here and not hours later.
+
+    Raises:
+        FileNotFoundError: if the data are not there.
+        ValueError: if a file is damaged, a part has too few images, or the regime needs more real positives.
     """
     options = {"scale": params.scale} if params.dataset == "surfaces" else {}
     root = params.data_root or None
     train, test = (load_dataset(params.dataset, split, root, params.size, **options) for split in ("train", "test"))
+    for part in (train, test):
+        if isinstance(part, FileDataset):
+            require_readable(part)
     rest, held_out = split_by_group(train, params.validation, seed=0)
-    return Splits(rest, held_out, test)
+    splits = Splits(rest, held_out, test)
+    real_positives(splits, params, params.seeds[0])  # raises where the regime asks for more than there are
+    return splits
 
 
 def real_positives(splits: Splits, params: DiagParameters, seed: int) -> SurfaceDataset:
@@ -66,13 +77,15 @@ def real_positives(splits: Splits, params: DiagParameters, seed: int) -> Surface
         seed: few-shot draws its images by it.
 
     Raises:
-        ValueError: if few-shot asks for more images than there are.
+        ValueError: if full-shot finds none, or few-shot asks for more than there are.
     """
     positives = splits.positives
-    if params.regime == "full_shot":
-        return positives
     if params.regime == "zero_shot":
         return positives.subset(indices=[])
+    if not len(positives):
+        raise ValueError(f"regime: {params.regime} trains on real positives, the training part of the data has none")
+    if params.regime == "full_shot":
+        return positives
     if params.n_shot > len(positives):
         raise ValueError(f"n_shot: {params.n_shot} real positives asked for, the training part has {len(positives)}")
     chosen = np.random.default_rng([seed, 5]).choice(len(positives), params.n_shot, replace=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from defectlab.evaluation import average_precision, paired_difference, precision_recall_curve
 from defectlab.experiments.arms import Synthetics
+from defectlab.experiments.contents import contents
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits
 from defectlab.report import published, tables
@@ -67,12 +68,15 @@ def histories(params: DiagParameters, run: Run) -> pd.DataFrame:
 def figure_rows(
     params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], n: int = 8, seed: int = 0
 ) -> list[GridRow]:
-    """The rows of DIAG's Figure 2, drawn at random: real normals and positives, MemSeg, DIAG with its masks."""
+    """The rows of DIAG's Figure 2, drawn at random: real normals and positives, MemSeg, DIAG with its masks.
+
+    A training part without real positives has no row of them.
+    """
     first = params.seeds[0]
     memseg, diag = synthetics["memseg", first].train, synthetics["diag", first].train
     return [
         draw_row(splits.normals, "Negatives", n, seed),
-        draw_row(splits.positives, "Positives", n, seed),
+        *([draw_row(splits.positives, "Positives", n, seed)] if len(splits.positives) else []),
         draw_row(memseg, "MemSeg", n, seed, method="memseg"),
         draw_row(diag, "DIAG", n, seed, method="diag"),
         draw_row(diag, "Masks asked for", n, seed, method="diag", masks=True),
@@ -133,17 +137,27 @@ def paper_tables(params: DiagParameters, rows: pd.DataFrame) -> list[ReportTable
 def export_images(
     params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics]
 ) -> pd.DataFrame:
-    """Writes the DIAG images of every seed where ``out`` says; the table lists the folders, none where it is empty."""
+    """Writes the DIAG images of every seed where ``out`` says; the table lists the folders, none where it is empty.
+
+    A second call writes what is missing.
+
+    Raises:
+        ValueError: if a folder holds another set, or files of something else.
+    """
     lines = []
     for seed in params.seeds if params.out else []:
         folder = Path(params.out).expanduser() / f"seed-{seed}"
         made = synthetics["diag", seed].train
-        store.save(made, folder)
+        store.collect(_from(made), len(made), name=made.name, settings={"contents": contents(made)}, out=folder)
         lines.append({"seed": seed, "layout": "images, masks, records.csv", "folder": str(folder)})
         if params.layout:
             laid_out = export(made, folder / params.layout, params.layout, normals=splits.normals)
             lines.append({"seed": seed, "layout": params.layout, "folder": str(laid_out)})
     return pd.DataFrame(lines, columns=["seed", "layout", "folder"])
+
+
+def _from(made: SyntheticSet) -> store.Make:
+    return lambda indices: [made.items[i] for i in indices]
 
 
 def _seeded(values: pd.Series) -> dict[int, float]:

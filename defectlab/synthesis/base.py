@@ -49,10 +49,14 @@ class SyntheticSet(SurfaceDataset):
 
     def read(self, record: Record) -> Sample:
         """The sample of one record."""
-        item = self.items[self._position[record.id]]
+        item = self.item(record)
         image = torch.from_numpy(item.image).permute(2, 0, 1).float().div(255)
         mask = None if item.mask is None else torch.from_numpy(item.mask)[None]
         return Sample(image, mask, 1, record.defect, record.group, record.path)
+
+    def item(self, record: Record) -> Synthetic:
+        """Image, mask and record as they were made."""
+        return self.items[self._position[record.id]]
 
     def _with(self, indices: Sequence[int]) -> Self:
         return type(self)([self.items[i] for i in indices], self.name)

@@ -133,6 +133,11 @@ class RealMasks(StoredMasks):
             mask = positives[i].mask
             masks.append(np.zeros((1, 1), bool) if mask is None else mask[0].numpy())
             ids.append(record.id)
+        if not any(mask.any() for mask in masks):
+            raise ValueError(
+                f"masks: expected at least one mask with a pixel in {origin}, found none; give masks with the images, "
+                "a folder of masks or a drawn mask, or regions by rule: 'lines', 'perlin' or 'blobs'"
+            )
         super().__init__(masks, ids, origin)
 
 
