@@ -69,7 +69,7 @@ class DiagParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 3, "scale": 0.02},
-        "laptop": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 30, "scale": 0.15},
+        "laptop": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 20, "scale": 0.15},
         "paper": {
             "generator": "sdxl",
             "weights": "imagenet",
