@@ -1,19 +1,14 @@
 import shutil
 
 import pytest
-import torch
 from small_data import write_folder
+from tiny_pocket import write_tiny_pocket
 
 from defectlab.experiments.arms import choose_masks, make_synthesizers, synthesise
 from defectlab.experiments.splits import load_splits
 from defectlab.synthesis.diag import Diag, DiagSettings
 from defectlab.synthesis.masks import LineMasks, RealMasks
 from defectlab.synthesis.memseg import MemSeg
-from defectlab.synthesis.pocket.haar import CHANNELS
-from defectlab.synthesis.pocket.scales import Scales
-from defectlab.synthesis.pocket.storage import write_model
-from defectlab.synthesis.pocket.training import TrainingSettings, initial_network
-from defectlab.synthesis.pocket.words import DEFECTS
 
 
 def test_every_arm_and_seed_has_exactly_the_images_asked_for(prepare):
@@ -93,12 +88,7 @@ def test_real_masks_that_nobody_drew_are_asked_for_before_any_work(make_params, 
 
 @pytest.fixture(scope="module")
 def pocket(tmp_path_factory):
-    """A random model of pocket in a folder."""
-    network = initial_network(0)
-    scales = Scales(torch.ones(len(DEFECTS)), torch.ones(CHANNELS), torch.ones(CHANNELS))
-    folder = tmp_path_factory.mktemp("models") / "untrained"
-    write_model(folder, dict(network.named_parameters()), scales, TrainingSettings(), 0)
-    return folder
+    return write_tiny_pocket(tmp_path_factory.mktemp("models") / "untrained")
 
 
 def test_a_folder_of_pocket_takes_the_settings_of_pocket(make_params, open_run, pocket):
