@@ -95,5 +95,6 @@ def read_model(folder: Path) -> tuple[Any, WordEncoder, Any, Scales]:
         for prefix, module in (("unet.", unet), ("words.", words)):
             module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
     except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
-        raise ValueError(f"{folder / 'model.safetensors'} does not hold the weights of this model: {error}") from error
+        first = " ".join(str(error).split("\n\t")[:2])  # one line a weight would follow
+        raise ValueError(f"{folder / 'model.safetensors'} does not hold the weights of this model: {first}") from error
     return unet, words, DDIMScheduler.from_config(config["scheduler"]), Scales.from_lists(config["scales"])
