@@ -19,7 +19,7 @@ def test_without_values_it_is_the_laptop_profile_on_the_embedded_images():
     ("profile", "generator", "weights", "epochs", "scale"),
     [
         ("smoke", "pocket", "pocket", 3, 0.02),
-        ("laptop", "pocket", "pocket", 30, 0.15),
+        ("laptop", "pocket", "pocket", 20, 0.15),
         ("paper", "sdxl", "imagenet", 50, 1),
     ],
 )
