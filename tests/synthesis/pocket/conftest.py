@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from plain_pocket import plain_scales
 
 from defectlab.synthesis.pocket.pipeline import PocketPipeline
-from defectlab.synthesis.pocket.scales import Scales
 from defectlab.synthesis.pocket.storage import write_model
 from defectlab.synthesis.pocket.training import TrainingSettings, initial_network
-
-
-def plain_scales() -> Scales:
-    return Scales(torch.ones(7), torch.ones(16), torch.ones(16))
 
 
 @pytest.fixture(scope="session")

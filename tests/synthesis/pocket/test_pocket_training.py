@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from conftest import plain_scales
+from plain_pocket import plain_scales
 from safetensors.torch import load_file
 
 from defectlab.synthesis.pocket import training
