@@ -32,7 +32,7 @@ Cell = Mapping[Hashable, Any]
 """A row of `defectlab.report.published.diag_cells`."""
 
 _METRIC = {"precision": PRECISION, "recall": RECALL, "FID_64": FID_64, "FID_192": FID_192}
-_SHOWN = (AP_STEP, AP_TRAPEZOID, PRECISION, RECALL)
+_SHOWN = (AP_STEP, AP_TRAPEZOID, PRECISION, RECALL, "precision_validation", "recall_validation")
 _DETECTION_NOTE = (
     "Precision and recall are taken at the best-F1 threshold of the test set, as in the papers; the paper's DIAG rows "
     "look like single runs, the others repeat means over four seeds of the In&Out paper."
@@ -119,14 +119,18 @@ def fidelity_table(rows: pd.DataFrame) -> ReportTable:
     return ReportTable(pd.DataFrame(lines).drop(columns="n_aug"), caption, _notes(rows, _FIDELITY_NOTE))
 
 
-def results_table(rows: pd.DataFrame, metrics: Sequence[str] = _SHOWN) -> ReportTable:
+def results_table(rows: pd.DataFrame, metrics: Sequence[str] | None = None) -> ReportTable:
     """Our results alone: mean, interval and every seed, one line a method, regime, ``n_aug`` and metric.
 
     Args:
         rows: result rows of one data set and one profile.
-        metrics: which to show, in this order.
+        metrics: which to show, in this order; ``None``: AP in both definitions, precision and recall at the papers'
+            threshold (``best_f1``, chosen on the test images) and at the honest one (``validation``), then the AP of
+            each class of defects that the rows have.
     """
     rows = _one_run(rows)
+    if metrics is None:
+        metrics = (*_SHOWN, *sorted(name for name in set(rows["metric"]) if name.startswith(f"{AP_STEP}_")))
     settings = sorted(set(zip(rows["regime"], rows["method"], rows["n_aug"], strict=True)))
     lines = []
     for (regime, key, count), metric in product(settings, metrics):
