@@ -3,6 +3,7 @@ import json
 import pytest
 
 from defectlab import cli, doctor
+from defectlab.data.entries import ENTRIES
 from defectlab.doctor import GIB, Weights, find_data, find_weights, recommend
 
 
@@ -44,6 +45,12 @@ def test_data_that_are_there_are_shown_with_their_folder(tmp_path, monkeypatch):
     assert paths["ksdd2"] == str(tmp_path / "KolektorSDD2")
     assert paths["magnetic_tile"] == str(tmp_path / "magnetic-tile")
     assert paths["kolektor_sdd"] is None
+
+
+def test_every_data_set_of_the_registry_that_is_read_from_files_is_looked_for():
+    read = {name for name, entry in ENTRIES.items() if not entry.made} - {"folder"}
+    assert {found.name for found in find_data()} == read
+    assert {"ksdd2", "kolektor_sdd", "magnetic_tile", "dtd"} <= read
 
 
 def test_weights_under_the_weights_folder_are_found(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ from defectlab.params import resolve
 from defectlab.report import claims
 from defectlab.runs import Run
 
-given = {"profile": "smoke", "scale": 0.01, "height": 64, "width": 64, "n_aug": 2, "seeds": [0], "steps": 1}
+given = {"profile": "smoke", "scale": 0.02, "height": 64, "width": 64, "n_aug": 2, "seeds": [0], "steps": 1}
 params = resolve(DiagParameters, {**given, "epochs": 1})
 assert (params.generator, params.weights, params.textures) == ("pocket", "pocket", "surfaces")
 run = Run.open(None, "diag", params)

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from defectlab.data import load_dataset
+from defectlab.data.files import require_readable
+from defectlab.data.images import ImageError
 
 
 def picture(path, mask=False):
@@ -165,3 +167,15 @@ def test_a_manifest_that_is_no_table_is_told(root):
     (root / "manifest.csv").write_bytes(b"\xff\xfe\x00image")
     with pytest.raises(ValueError, match="expected a CSV table in UTF-8 with the columns image, label, mask"):
         load_dataset("folder", "all", root)
+
+
+def test_reading_every_file_finds_what_a_header_does_not_show(root):
+    dataset = load_dataset("folder", "all", root)
+    require_readable(dataset)
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    for name in ("d2.jpg", "d3.jpg"):
+        Image.fromarray(noise).save(root / "defect" / name)
+        (root / "defect" / name).write_bytes((root / "defect" / name).read_bytes()[:1500])
+    dataset = load_dataset("folder", "all", root)  # the headers are whole
+    with pytest.raises(ImageError, match=r"(?s)2 of 10 .*defect/d2\.jpg.*defect/d3\.jpg"):
+        require_readable(dataset)

@@ -142,7 +142,7 @@ def test_the_command_line_says_it_in_one_line_and_ends_with_two(tmp_path, capsys
 
 
 def test_the_command_line_runs_it_to_the_end(pocket, tmp_path):
-    settings = {"height": 64, "width": 32, "scale": 0.01, "n_aug": 2, "seeds": "[0]", "steps": 1, "guidance_scale": 1}
+    settings = {"height": 64, "width": 32, "scale": 0.02, "n_aug": 2, "seeds": "[0]", "steps": 1, "guidance_scale": 1}
     settings |= {"weights": "none", "backbone": "test_resnet", "epochs": 1, "profile": "smoke", "generator": pocket}
     words = [word for name, value in settings.items() for word in ("-p", name, str(value))]
     out = tmp_path / "out"
