@@ -1,4 +1,8 @@
-"""The directive of the book that shows a table of this room: ``{defectlab-table} differences diag``."""
+"""Directives of the book that show tables of this room.
+
+``{defectlab-table} differences diag`` shows one table, ``{defectlab-stored} kolektor_sdd`` all that is stored of a data
+set, so that no number is typed into a page.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from defectlab.report import published
 from defectlab.report.claims import load_claims, scoreboard
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
+from defectlab.report.stored import stored_runs
+from defectlab.report.stored.tables import classes_table, overview_table, run_table, stored_findings
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
 
@@ -41,10 +47,16 @@ def published_table(paper: str) -> ReportTable:
     )
 
 
+def stored_table(paper: str) -> ReportTable:
+    """One line a stored run of the paper's notebook."""
+    return overview_table(stored_runs(notebook=paper))
+
+
 TABLES: dict[str, Callable[[str], ReportTable]] = {
     "claims": claims_table,
     "differences": differences_table,
     "published": published_table,
+    "stored": stored_table,
 }
 
 
@@ -55,6 +67,22 @@ def markdown(table: ReportTable) -> list[str]:
         for place, cell in enumerate(row):
             lines.append(f"{'* -' if place == 0 else '  -'} {cell}")
     return [*lines, "```", "", *(f"{note}\n" for note in table.notes)]
+
+
+def stored_lines(dataset: str) -> list[str]:
+    """MyST lines of all stored runs on a data set: tables, what made each, then the claims that they can judge."""
+    runs = stored_runs(dataset=dataset)
+    lines = [] if runs else [f"No run on `{dataset}` is stored yet.", ""]
+    for run in runs:
+        classes = classes_table(run)
+        lines += [*_scrolling(run_table(run)), *(_scrolling(classes) if classes else [])]
+        lines += ["```{raw} html", run.provenance._repr_html_(), "```", ""]
+    return lines + (_scrolling(stored_findings(runs)) if runs else [])
+
+
+def _scrolling(table: ReportTable) -> list[str]:
+    """A table too wide for the page scrolls by itself."""
+    return ["````{container} defectlab-scroll", *markdown(table), "````", ""]
 
 
 class TableDirective(Directive):
@@ -68,17 +96,35 @@ class TableDirective(Directive):
         kind, paper = self.arguments
         if kind not in TABLES:
             raise self.error(f"no table {kind!r}; there are: {', '.join(TABLES)}")
-        try:
-            lines = markdown(TABLES[kind](paper))
-        except ValueError as error:
-            raise self.error(str(error)) from error
-        container = nodes.container(classes=["defectlab-scroll"])
-        text = "\n".join(lines).splitlines()
-        self.state.nested_parse(StringList(text, source=f"defectlab {kind}"), self.content_offset, container)
-        return [container]
+        return _parsed(self, lambda: _scrolling(TABLES[kind](paper)))
+
+
+class StoredDirective(Directive):
+    """``{defectlab-stored} DATASET``: every stored run on a data set."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """Nodes of all tables; a damaged stored run is an error of the build."""
+        return _parsed(self, lambda: stored_lines(self.arguments[0]))
+
+
+def _parsed(directive: Directive, make: Callable[[], list[str]]) -> list[nodes.Node]:
+    """The nodes of the lines that ``make`` gives."""
+    try:
+        lines = make()
+    except ValueError as error:
+        raise directive.error(str(error)) from error
+    container = nodes.container()
+    text = "\n".join(lines).splitlines()
+    source = " ".join([directive.name, *directive.arguments])
+    directive.state.nested_parse(StringList(text, source=source), directive.content_offset, container)
+    return list(container.children)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Registers the directive with Sphinx."""
+    """Registers the directives with Sphinx."""
     app.add_directive("defectlab-table", TableDirective)
+    app.add_directive("defectlab-stored", StoredDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
