@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from defectlab.data.base import GOOD, MappedDataset, Record, Sample
-from defectlab.data.surfaces.materials import MATERIALS
+from defectlab.data.surfaces.materials import HELD_OUT_MATERIALS, MATERIALS
 from defectlab.data.surfaces.presets import PRESETS, Preset
 from defectlab.data.surfaces.regions import REGIONS
 from defectlab.data.surfaces.render import Rendered, colourise, make_scene, render_defect
@@ -113,6 +113,10 @@ def load(
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A defect-free texture of any material in colour, uint8 ``(height, width, 3)``, for pasting methods."""
-    scene = make_scene(rng, height, width, str(rng.choice(list(MATERIALS))))
+    """A defect-free texture in colour, uint8 ``(height, width, 3)``, for pasting methods.
+
+    Of any material that no preset uses: a foreign texture must be foreign.
+    """
+    materials = [name for name in MATERIALS if name not in HELD_OUT_MATERIALS]
+    scene = make_scene(rng, height, width, str(rng.choice(materials)))
     return colourise(scene.luminance, scene.surface.tint)

@@ -74,10 +74,21 @@ def defect_layer(scene: Scene, change: Change, region: Region, contrast: float) 
     difference = expose(radiance, scene.camera) - scene.luminance
     layer = difference * feather(region)
     strong = np.abs(layer)
-    core = strong[change.support > 0.3 * change.support.max()]
-    # never below half of the largest change: a few strong pixels must not be driven into saturation
-    peak = max(float(np.quantile(core, 0.9)) if core.size else 0.0, 0.5 * float(strong.max()))
+    peak = peak_of(strong, strong[change.support > 0.3 * change.support.max()])
     return layer * np.float32(contrast * scene.contrast / max(peak, 1e-3))
+
+
+def peak_of(strong: Field, core: Field) -> float:
+    """How strong a defect is where it is strongest: the border of the strongest tenth of its core.
+
+    Args:
+        strong: absolute change of each pixel.
+        core: the values of ``strong`` on the core of the defect, in any shape; may be empty.
+
+    Returns:
+        At least half of the largest change: a few strong pixels must not be driven into saturation.
+    """
+    return max(float(np.quantile(core, 0.9)) if core.size else 0.0, 0.5 * float(strong.max()))
 
 
 def amplitude(defect: str, severity: float) -> float:
@@ -128,7 +139,8 @@ def render_defect(rng: Generator, scene: Scene, defect: str, region: Region, loo
     if not mask.any():
         mask = region.depth >= region.depth.max()
     clean = colourise(scene.luminance, scene.surface.tint)
-    weight = change.support * feather(region)
+    # colour comes with severity, as contrast does: a faint stain is no brighter in hue than in tone
+    weight = change.support * feather(region) * np.float32(min(1.0, 0.15 + 1.2 * severity))
     tinted = colourise(seen, scene.surface.tint, weight, change.tint if np.ptp(scene.surface.tint) > 0 else (1, 1, 1))
     return Rendered(clean, np.where(mask[..., None], tinted, clean), mask)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from defectlab.data.surfaces.defects import BROWN
 from defectlab.data.surfaces.noise import Field
-from defectlab.data.surfaces.render import amplitude
+from defectlab.data.surfaces.render import amplitude, peak_of
 from defectlab.synthesis.pocket.crops import Crop, cut, put_back
 from defectlab.synthesis.pocket.haar import haar
 from defectlab.synthesis.pocket.network import WordEncoder
@@ -107,7 +107,8 @@ class PocketPipeline:
             negative_prompt: a defect to steer away from; words without a defect, and ``good``, have no effect.
             num_inference_steps: steps of the sampler, at least 1; more than 8 change little.
             guidance_scale: weight of the words; 1 is none and twice as fast.
-            strength: (0, 1]; below 1 starts from a noised empty layer, which makes fainter defects.
+            strength: (0, 1]; below 1 starts from a noised empty layer, which makes fainter defects; only at 1 is the
+                contrast calibrated to the severity.
             padding_mask_crop: pixels around the mask that the network sees; ``None`` for 30 % of its longer side.
             generator: CPU generators, one for all in turn or one each; that of torch where ``None``.
             severity: 0 hardly visible to 1 obvious; drawn from the range of the words where ``None``.
@@ -130,8 +131,9 @@ class PocketPipeline:
             layers = self._denoise(requests[part], crops[part], num_inference_steps, guidance_scale, strength)
             for request, crop, layer in zip(requests[part], crops[part], layers, strict=True):
                 # the network gives the shape, the severity its contrast
+                shape = calibrate(layer * crop.mask) if strength == 1 else layer
                 contrast = np.float32(contrast_of(request.meaning.defect, request.severity))
-                change = put_back(layer * contrast, crop, request.mask)
+                change = put_back(shape * contrast, crop, request.mask)
                 results.append(_add(request.pixels, change, TINTS.get(request.meaning.defect), request.mask))
                 labels.append(np.abs(change) > LABEL_ABOVE)
         images: list[Any] = [Image.fromarray(result) for result in results] if output_type == "pil" else results
@@ -172,6 +174,17 @@ class PocketPipeline:
         classes = [len(DEFECTS) if defect is None else DEFECTS.index(defect) for defect, _ in said]
         polarities = [POLARITIES.index(polarity) for _, polarity in said]
         return self.words(torch.tensor(classes, device=self.device), torch.tensor(polarities, device=self.device))
+
+
+def calibrate(layer: Field) -> Field:
+    """A layer brought to the contrast that the training's layers have, 1 where they are strongest.
+
+    Few steps shrink what is uncertain towards its mean, guidance stretches it; so severity would mean less for a dent
+    than for a stain. The factor is held between 0.5 and 3: a layer that is almost empty stays so.
+    """
+    strong = np.abs(layer)
+    peak = peak_of(strong, strong[strong > 0.3 * strong.max()])
+    return layer * np.float32(np.clip(1 / max(peak, 1e-3), 0.5, 3))
 
 
 def contrast_of(defect: str, severity: float) -> float:
