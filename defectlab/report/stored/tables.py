@@ -20,10 +20,10 @@ BASELINES = ("memseg", "none")
 HONEST = ("precision_validation", "recall_validation")
 NOTHING = "none stored"
 SEEDS_NOTE = (
-    "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, differences paired by seed. It says "
-    "what another training would give on the same test images, not what other test images would."
+    "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what another "
+    "training would give on these test images, not what other test images would. Precision and recall are means over "
+    "seeds; a best-F1 threshold sees the test labels, as in the papers."
 )
-THRESHOLD_NOTE = "Precision / recall: means over seeds. The best-F1 threshold sees the test labels, as in the papers."
 
 
 def run_table(run: StoredRun) -> ReportTable:
@@ -48,7 +48,7 @@ def run_table(run: StoredRun) -> ReportTable:
                 "precision / recall, threshold from validation": _pair(rows, identity.key, HONEST),
             }
         )
-    return ReportTable(pd.DataFrame(lines), run.title, (_setting(run), run.note, SEEDS_NOTE, THRESHOLD_NOTE))
+    return ReportTable(pd.DataFrame(lines), run.title, (_setting(run), run.note, SEEDS_NOTE))
 
 
 def classes_table(run: StoredRun) -> ReportTable | None:
@@ -64,7 +64,7 @@ def classes_table(run: StoredRun) -> ReportTable | None:
             {"class": metric.removeprefix(f"{AP_STEP}_"), **cells, "DIAG minus MemSeg (95 %)": _gain(rows, metric)}
         )
     caption = f"{run.title}: step AP of each class against all normal test images"
-    return ReportTable(pd.DataFrame(lines), caption, (run.note, SEEDS_NOTE))
+    return ReportTable(pd.DataFrame(lines), caption, (run.note,))
 
 
 def overview_table(runs: Sequence[StoredRun]) -> ReportTable:
@@ -78,7 +78,6 @@ def overview_table(runs: Sequence[StoredRun]) -> ReportTable:
                 "data set": run.dataset,
                 "regime": _words(run.regime),
                 "masks": run.masks or "–",
-                "seeds": len(run.seeds),
                 "chance": _chance(run),
                 **{identity.name: _mean_and_range(rows, identity.key, AP_STEP) for identity in identities},
                 "DIAG minus MemSeg (95 %)": _gain(rows, AP_STEP),
@@ -109,9 +108,9 @@ def stored_findings(runs: Sequence[StoredRun]) -> ReportTable:
                         "claim": finding["claim"],
                         "masks": masks,
                         "ordering": finding["ordering"],
-                        "paper, KSDD2": f"{finding['paper']:+.3f}",
+                        "paper, KSDD2": f"{finding['paper']:+z.3f}",
                         "here (95 %)": _signed(finding["ours"], finding["low"], finding["high"], finding["per_seed"]),
-                        "seeds": ", ".join(f"{value:+.3f}" for value in finding["per_seed"]),
+                        "seeds": ", ".join(f"{value:+z.3f}" for value in finding["per_seed"]),
                         "verdict": Verdict(finding["verdict"]).marked,
                     }
                 )
@@ -162,8 +161,8 @@ def _difference(rows: pd.DataFrame, key: str, base: str, metric: str = AP_STEP) 
 
 
 def _signed(mean: float, low: float, high: float, values: Sequence[float]) -> str:
-    interval = f" ({low:+.3f} to {high:+.3f})" if len(values) > 1 else ""
-    return f"{mean:+.3f}{interval}"
+    interval = f" ({low:+z.3f} to {high:+z.3f})" if len(values) > 1 else ""
+    return f"{mean:+z.3f}{interval}"
 
 
 def _pair(rows: pd.DataFrame, key: str, metrics: tuple[str, str]) -> str:
