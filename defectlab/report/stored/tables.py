@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import pandas as pd
@@ -20,8 +20,8 @@ BASELINES = ("memseg", "none")
 HONEST = ("precision_validation", "recall_validation")
 NOTHING = "none stored"
 SEEDS_NOTE = (
-    "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what another "
-    "training would give on these test images, not what other test images would. Precision and recall are means over "
+    "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what "
+    "another training would give on these test images, not what other test images would. Precision and recall are means over "
     "seeds; a best-F1 threshold sees the test labels, as in the papers."
 )
 
@@ -121,7 +121,7 @@ def stored_findings(runs: Sequence[StoredRun]) -> ReportTable:
 
 
 def _table(
-    lines: Sequence[dict[str, object]], columns: Sequence[str], caption: str, notes: tuple[str, ...]
+    lines: Sequence[Mapping[str, object]], columns: Sequence[str], caption: str, notes: tuple[str, ...]
 ) -> ReportTable:
     """The table; one line that says so where nothing is stored, as a table needs a body."""
     if lines:
