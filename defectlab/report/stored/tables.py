@@ -21,8 +21,8 @@ HONEST = ("precision_validation", "recall_validation")
 NOTHING = "none stored"
 SEEDS_NOTE = (
     "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what "
-    "another training would give on these test images, not what other test images would. Precision and recall are means over "
-    "seeds; a best-F1 threshold sees the test labels, as in the papers."
+    "another training would give on these test images, not what other test images would. Precision and recall are "
+    "means over seeds; a best-F1 threshold sees the test labels, as in the papers."
 )
 
 
