@@ -68,7 +68,17 @@ class DiagParameters(Parameters):
     runs: str = parameter("", help="run store; empty: DEFECTLAB_RUNS, then the project's")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 3, "scale": 0.02},
+        "smoke": {
+            "generator": "pocket",
+            "weights": "pocket",
+            "backbone": "auto",
+            "epochs": 3,
+            "scale": 0.02,
+            "steps": 2,
+            "guidance_scale": 1.0,
+            "height": 128,
+            "width": 64,
+        },
         "laptop": {"generator": "pocket", "weights": "pocket", "backbone": "auto", "epochs": 20, "scale": 0.15},
         "paper": {
             "generator": "sdxl",

@@ -106,6 +106,6 @@ def test_a_folder_of_pocket_takes_the_settings_of_pocket(make_params, open_run, 
 
 def test_another_generator_takes_the_settings_of_the_paper(make_params, monkeypatch, painter):
     monkeypatch.setattr("defectlab.experiments.arms.load_inpainting", lambda name, device: painter())
-    params = make_params(generator="owner/model", canvas=64)
+    params = make_params(generator="owner/model", canvas=64, profile="laptop")
     settings = make_synthesizers(params, LineMasks())["diag"].settings
     assert settings == DiagSettings(canvas=64)
