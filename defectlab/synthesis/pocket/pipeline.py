@@ -201,8 +201,8 @@ def _add(pixels: np.ndarray, change: Field, tint: tuple[float, float, float] | N
     colour = np.ones(3, np.float32)
     if tint is not None:
         spread = np.ptp(pixels.reshape(-1, 3).mean(0)) / 255  # a grey camera sees no colour
-        # a dark change takes most of the channel that the tint has least of: hence the reversed order; 1.06 is about the mean
-        # of the reversed tint times 1.5, so that the luminance keeps about the change that was asked for
+        # a dark change takes most of the channel that the tint has least of, hence the reversed order; 1.06 is about
+        # the mean of the reversed tint times 1.5, so that the luminance keeps the change that was asked for
         colour = 1 + np.clip(4 * spread, 0, 1) * (np.array(tint, np.float32)[::-1] * 1.5 - 1.06) * 0.8
     changed = np.clip(pixels + 255 * change[..., None] * colour + 0.5, 0, 255).astype(np.uint8)
     return np.where((mask & (np.abs(change) > 0.5 / 255))[..., None], changed, pixels)
