@@ -58,6 +58,10 @@ class Parameters:
         """All values by name, in the order of the schema."""
         return {item.name: getattr(self, item.name) for item in schema_fields(type(self))}
 
+    def identity(self) -> dict[str, Any]:
+        """The values that make a run the run it is: all but those with ``identity=False``."""
+        return {item.name: getattr(self, item.name) for item in schema_fields(type(self)) if item.metadata["identity"]}
+
     def changed(self) -> dict[str, Any]:
         """The values that were given and differ from the notebook's own."""
         return {name: value for name, value in self.as_dict().items() if self.origins.get(name) == "given"}
@@ -83,6 +87,7 @@ def parameter(
     high: float | None = None,
     unit: str = "",
     check: Check | None = None,
+    identity: bool = True,
 ) -> Any:
     """A field of a schema.
 
@@ -94,16 +99,30 @@ def parameter(
         high: greatest allowed value, itself allowed; of each item for a list.
         unit: of the value, such as ``pixels``.
         check: gives a problem in words, or ``None`` where the value is fine.
+        identity: whether runs with other values are other runs; false for where to compute and where to write, such
+            as a device or a folder of an export, which must not hide a finished run.
     """
-    metadata = dict(default=default, help=help, choices=tuple(choices), low=low, high=high, unit=unit, check=check)
+    rules = {"choices": tuple(choices), "low": low, "high": high, "unit": unit, "check": check}
+    metadata = {"default": default, "help": help, **rules, "identity": identity}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
 def schema_fields(schema: type[Parameters]) -> list[Field[Any]]:
-    """The parameters of a schema, in order."""
-    return [item for item in fields(schema) if "help" in item.metadata]
+    """The parameters of a schema, in the order of its cell.
+
+    Raises:
+        ValueError: if a parameter is to stand behind one that is not there.
+    """
+    items = [item for item in fields(schema) if "help" in item.metadata]
+    placed = [item for item in items if not item.metadata["after"]]
+    for item in reversed([item for item in items if item.metadata["after"]]):  # so that neighbours keep their order
+        names = [other.name for other in placed]
+        if item.metadata["after"] not in names:
+            raise ValueError(f"{schema.__name__}: {item.name} is to stand after {item.metadata['after']!r}, not there")
+        placed.insert(names.index(item.metadata["after"]) + 1, item)
+    return placed
 
 
 def from_notebook(namespace: Mapping[str, Any]) -> dict[str, Any]:

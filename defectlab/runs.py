@@ -1,5 +1,7 @@
 """The run store: one folder a run, named by its settings, with parameters, provenance, results, tables and figures.
 
+The settings that name it are those that make it another run: not the device, nor where things are written.
+
     runs/diag/laptop-dataset_kolektor_sdd-1f0c9a2b/
         parameters.json  provenance.json  results.csv  steps/  tables/  figures/
 
@@ -61,14 +63,17 @@ class Run:
     ) -> Self:
         """Open the run of these settings, making its folder where it is new.
 
+        Parameters with ``identity=False``, such as the device, are stored but do not name the run: it goes on in the
+        same folder on another device.
+
         Args:
             root: run store; by default where `defectlab.paths.runs_dir` says.
             notebook: such as ``diag``.
             params: resolved parameters; those of `defectlab.params` also say which differ from the defaults.
             device: description of the device that computes.
         """
-        values, changed = _settings(params)
-        path = runs_dir(root) / slug(notebook) / folder_name(values, changed)
+        values, identity, changed = _settings(params)
+        path = runs_dir(root) / slug(notebook) / folder_name(identity, changed)
         run = cls(path, notebook, values, device)
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / "parameters.json", values)
@@ -149,7 +154,12 @@ class Run:
         Args:
             name: of the step, unique in the run.
             inputs: further values the outcome depends on, beside the parameters of the run.
-            rooms: sub-packages whose code the outcome depends on; none makes it independent of the code.
+            rooms: sub-packages and modules whose code the outcome depends on, such as ``("data", "detection")``; all
+                that compute by default, none makes it independent of the code. Name few, so that an edit elsewhere
+                leaves the step as it is; what enters by its content among ``inputs`` needs no room.
+
+        Raises:
+            ValueError: if a room is not in the package.
         """
         rooms = tuple(rooms)
         key = {"name": name, "inputs": fingerprint(inputs or {}), "source": source_hash(rooms) if rooms else ""}
@@ -163,10 +173,14 @@ class Run:
         write_json(mark, {**key, "finished": _clock(), "seconds": round(time.perf_counter() - begun, 3)})
 
     def table(
-        self, name: str, make: Callable[[], pd.DataFrame], inputs: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        make: Callable[[], pd.DataFrame],
+        inputs: Mapping[str, Any] | None = None,
+        rooms: Iterable[str] = COMPUTING,
     ) -> pd.DataFrame:
         """The stored table where it is fresh, else the one ``make`` gives, stored; both read back from the file."""
-        with self.step(f"table/{name}", inputs) as todo:
+        with self.step(f"table/{name}", inputs, rooms) as todo:
             if todo or not self._table_file(name).is_file():
                 self.write_table(name, make())
         return self.read_table(name)
@@ -198,17 +212,23 @@ def latest_run(root: str | Path | None, notebook: str) -> Path | None:
 
 
 def folder_name(values: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """Name that a person can read and that is unique: profile, what differs from the defaults, hash of all values."""
-    shown = {name: value for name, value in changed.items() if name != "profile"}
+    """Name that a person can read and that is unique.
+
+    Args:
+        values: all that make the run; the name ends with their hash, and begins with the profile.
+        changed: what differs from the defaults, shown as far as it is among ``values`` and there is room.
+    """
+    shown = {name: value for name, value in changed.items() if name in values and name != "profile"}
     words = [slug(str(values["profile"]))] if "profile" in values else []
     words += [slug(f"{name}_{_short(value)}") for name, value in shown.items()]
     return f"{'-'.join(words)[:READABLE].strip('-.')}-{fingerprint(values)}".lstrip("-")
 
 
-def _settings(params: Parameters | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(params: Parameters | Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """All values, those that make the run, those that differ from the defaults."""
     if isinstance(params, Mapping):
-        return dict(params), dict(params)
-    return params.as_dict(), params.changed()
+        return dict(params), dict(params), dict(params)
+    return params.as_dict(), params.identity(), params.changed()
 
 
 def _short(value: Any) -> str:

@@ -4,7 +4,7 @@ from typing import ClassVar
 import pytest
 
 from defectlab.coercion import CoercionError, coerce
-from defectlab.params import ParameterError, Parameters, from_notebook, parameter, resolve
+from defectlab.params import ParameterError, Parameters, from_notebook, parameter, resolve, schema_fields
 
 REGIMES = ("zero_shot", "few_shot", "full_shot")
 
@@ -25,6 +25,7 @@ class Demo(Parameters):
     data_root: str | None = parameter(None, help="folder of the data")
     weights: dict[str, float] = parameter({"a": 1.0}, help="of the losses")
     profile: str = parameter("laptop", help="budget", choices=("smoke", "laptop", "paper"))
+    device: str = parameter("auto", help="where to compute", identity=False)
 
     profiles: ClassVar = {"smoke": {"epochs": 1}, "laptop": {"epochs": 10}, "paper": {"epochs": 50}}
 
@@ -231,3 +232,32 @@ def test_a_notebook_gives_its_own_literals_and_nothing_of_ipython():
         "data_root": None,
     }
     assert from_notebook(namespace) == {"n_aug": 1, "n_agu": 2, "seeds": [0], "data_root": None}
+
+
+def test_what_does_not_make_another_run_is_left_out_of_its_identity():
+    here, there = resolve(Demo, {"n_aug": 50}), resolve(Demo, {"n_aug": 50, "device": "cuda:1"})
+    assert here.identity() == there.identity() and "device" not in here.identity()
+    assert {*here.identity(), "device"} == set(here.as_dict())
+    assert there.changed() == {"n_aug": 50, "device": "cuda:1"}
+
+
+@dataclass(frozen=True)
+class Longer(Demo):
+    canvas: int = parameter(8, help="side of the square", after="strength")
+    steps: int = parameter(2, help="of the schedule", after="strength")
+    strength: float = parameter(0.5, help="another default", low=0.0, high=1.0)
+
+
+def test_a_derived_schema_puts_its_own_among_the_inherited_ones():
+    names = [item.name for item in schema_fields(Longer)]
+    assert names[:7] == ["n_aug", "regime", "seeds", "strength", "canvas", "steps", "image_size"]
+    assert list(resolve(Longer, {}).as_dict()) == names and resolve(Longer, {}).strength == 0.5
+
+
+def test_a_place_behind_nothing_is_named():
+    @dataclass(frozen=True)
+    class Lost(Demo):
+        canvas: int = parameter(8, help="side of the square", after="strenght")
+
+    with pytest.raises(ValueError, match="Lost: canvas is to stand after 'strenght', not there"):
+        schema_fields(Lost)

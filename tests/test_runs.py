@@ -19,6 +19,8 @@ class Demo(Parameters):
     n_aug: int = parameter(100, help="images added")
     data_root: str | None = parameter(None, help="folder")
     profile: str = parameter("laptop", help="budget", choices=("smoke", "laptop"))
+    device: str = parameter("auto", help="where to compute", identity=False)
+    out: str = parameter("", help="folder of an export", identity=False)
 
     profiles: ClassVar = {}
 
@@ -42,6 +44,18 @@ def test_equal_settings_share_a_folder_and_others_do_not(tmp_path, run):
     assert Run.open(tmp_path, "diag", resolve(Demo, {"n_aug": "50"})).path == run.path
     assert Run.open(tmp_path, "diag", resolve(Demo, {})).path != run.path
     assert Run.open(tmp_path, "other", resolve(Demo, {"n_aug": 50})).path != run.path
+
+
+def test_where_to_compute_and_to_write_makes_no_other_run(tmp_path, run):
+    with run.step("train"):
+        pass
+    again = Run.open(tmp_path, "diag", resolve(Demo, {"n_aug": 50, "device": "cuda:1", "out": "/far"}), "NVIDIA")
+    assert again.path == run.path and again.path.name.startswith("laptop-n_aug_50-") and "cuda" not in again.path.name
+    with again.step("train") as todo:
+        assert not todo
+    assert again.parameters["device"] == "cuda:1" == json.loads((again.path / "parameters.json").read_text())["device"]
+    assert again.provenance()["device"] == "NVIDIA"
+    assert again.provenance()["command"].endswith("-p n_aug 50 -r device cuda:1 -r out /far")
 
 
 def test_plain_settings_will_do(tmp_path):
@@ -143,6 +157,29 @@ def test_a_step_is_done_again_when_the_code_it_depends_on_changed(run, monkeypat
     monkeypatch.setattr(runs, "source_hash", lambda rooms: "another")
     with run.step("train") as train, run.step("words", rooms=()) as words:
         assert train and not words
+
+
+def test_a_step_that_names_its_rooms_outlives_an_edit_of_another_room(tmp_path, run, monkeypatch):
+    for room in ("data", "synthesis"):
+        (tmp_path / "package" / room).mkdir(parents=True)
+        (tmp_path / "package" / room / "a.py").write_text("x = 1")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(runs, "source_hash", provenance.source_hash.__wrapped__)  # an edit is seen at once
+
+    def todo(room):
+        with run.step(f"of {room}", rooms=[room]) as answer:
+            return answer
+
+    assert todo("data") and todo("synthesis")
+    (tmp_path / "package" / "synthesis" / "a.py").write_text("x = 2")
+    assert not todo("data") and todo("synthesis")
+
+
+def test_a_step_and_a_table_of_a_room_that_is_not_there_are_refused(run):
+    with pytest.raises(ValueError, match="no module or sub-package 'kitchen'"), run.step("cook", rooms=("kitchen",)):
+        pass
+    with pytest.raises(ValueError, match="no module or sub-package 'kitchen'"):
+        run.table("menu", pd.DataFrame, rooms=("kitchen",))
 
 
 def test_steps_of_similar_names_are_told_apart(run):

@@ -78,16 +78,32 @@ def split_by_group(dataset: Kind, fraction: float, seed: int) -> tuple[Kind, Kin
         The rest and the part, such as training and validation data, both in the order of the data set.
 
     Raises:
-        ValueError: if the fraction is not inside (0, 1), or if a label has too few groups to be on both sides.
+        ValueError: if the fraction is not inside (0, 1), or if a label has too few groups to be on both sides; the
+            message says what would mend it.
     """
     labels = dataset.labels
     chosen = grouped_split([str(label) for label in labels], list(dataset.groups), fraction, seed)
     for label in np.unique(labels):
-        inside = int(chosen[labels == label].sum())
-        if not 0 < inside < (labels == label).sum():
-            what = "defective" if label else "normal"
-            raise ValueError(
-                f"split_by_group: the {int((labels == label).sum())} {what} images of {dataset.name}/{dataset.split} "
-                f"form too few groups for a part of {fraction:g}; all of them fell on one side"
-            )
+        inside = chosen[labels == label]
+        if inside.all() or not inside.any():
+            raise ValueError(_one_sided(dataset, int(label), fraction))
     return dataset.subset(indices=np.flatnonzero(~chosen)), dataset.subset(indices=np.flatnonzero(chosen))
+
+
+def _one_sided(dataset: SurfaceDataset, label: int, fraction: float) -> str:
+    """Why the images of a label cannot be on both sides of a split, and what can be done."""
+    what = "defective" if label else "normal"
+    groups = [record.group for record in dataset.records if record.label == label]
+    count = sum(not group for group in groups) + len({group for group in groups if group})
+    head = f"split_by_group: {dataset.name}/{dataset.split} has {len(groups)} {what} image{'s' * (len(groups) != 1)}"
+    if len(groups) == 1:
+        return f"{head}, and both sides of a split need one; add at least one more"
+    if count == 1:
+        return (
+            f"{head}, all of group {groups[0]!r}, and images of one object never part; add {what} images of another "
+            "object, or give the images their true groups"
+        )
+    return (
+        f"{head} in {count} groups; a part of {fraction:g} of them would hold none or all, and both sides need one; "
+        f"take a fraction nearer to 0.5, or add {what} images"
+    )

@@ -24,6 +24,9 @@ from defectlab.paths import cache_dir
 from defectlab.provenance import source_hash
 from defectlab.runs import Run
 
+ROOMS = ("data", "detection", "evaluation", "experiments/detect", "experiments/splits")
+"""Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
+
 PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
 
 
@@ -82,7 +85,7 @@ def detect(
         for arm in params.arms:
             fold = make_fold(params, splits, synthetics, arm, seed)
             inputs = {**shared, "fold": fold.contents}
-            with run.step(f"detect/{arm}/{seed}", inputs) as todo:
+            with run.step(f"detect/{arm}/{seed}", inputs, ROOMS) as todo:
                 if todo:
                     # another name for other inputs or code, so that a training never goes on from a foreign checkpoint
                     key = fingerprint({**inputs, "source": source_hash(("detection",))})

@@ -22,6 +22,9 @@ from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits
 from defectlab.runs import Run
 
+ROOMS = ("data", "detection", "evaluation", "experiments/detect", "experiments/fidelity", "experiments/splits")
+"""Code that a distance depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
+
 STRIDES = (4, 8)
 """Feature maps of the backbone that stand in for the two pooling layers of the paper's Table III."""
 
@@ -39,7 +42,7 @@ def fidelity(
     made_of = {f"{arm}-{seed}": contents(made.train) for (arm, seed), made in synthetics.items()}
     features = params.inception or load_backbone(classifier_config(params, 0))[2].sha256
     inputs = {"size": params.size, "features": features, "real": contents(real), "made": made_of}
-    with run.step("fidelity", inputs) as todo:
+    with run.step("fidelity", inputs, ROOMS) as todo:
         if todo and len(real) > 1:
             for (arm, seed), made in synthetics.items():
                 values = _inception(params, real, made) if params.inception else _backbone(params, real, made)

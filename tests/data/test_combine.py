@@ -81,9 +81,24 @@ def test_a_group_with_both_labels_is_not_parted_either():
     assert not set(rest.groups) & set(part.groups)
 
 
-def test_a_label_in_one_group_only_cannot_be_on_both_sides():
-    with pytest.raises(ValueError, match="the 2 defective images of toy/train form too few groups for a part of 0.5"):
-        split_by_group(toy(groups=["a", "b", "c", "c"]), 0.5, seed=0)
+@pytest.mark.parametrize(
+    ("labels", "groups", "problem"),
+    [
+        ([0, 0, 1, 1], list("abcc"), "2 defective images, all of group 'c', and images of one object never part; add"),
+        ([0, 0, 0, 1], None, "1 defective image, and both sides of a split need one; add at least one more"),
+        ([0, 1, 1, 1], None, "1 normal image, and both sides"),
+    ],
+)
+def test_a_label_that_cannot_be_on_both_sides_is_named_with_what_would_mend_it(labels, groups, problem):
+    with pytest.raises(ValueError, match=f"split_by_group: toy/train has {problem}"):
+        split_by_group(toy(labels=labels, groups=groups), 0.5, seed=0)
+
+
+def test_two_defects_are_too_few_for_a_small_part_and_the_remedy_works():
+    dataset = toy(labels=[0] * 20 + [1] * 2)
+    with pytest.raises(ValueError, match=r"2 defective images in 2 groups; a part of 0\.2 .* fraction nearer to 0\.5"):
+        split_by_group(dataset, 0.2, seed=0)
+    assert [part.labels.sum() for part in split_by_group(dataset, 0.5, seed=0)] == [1, 1]
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
