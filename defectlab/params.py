@@ -88,6 +88,7 @@ def parameter(
     unit: str = "",
     check: Check | None = None,
     identity: bool = True,
+    after: str = "",
 ) -> Any:
     """A field of a schema.
 
@@ -101,9 +102,11 @@ def parameter(
         check: gives a problem in words, or ``None`` where the value is fine.
         identity: whether runs with other values are other runs; false for where to compute and where to write, such
             as a device or a folder of an export, which must not hide a finished run.
+        after: name of the parameter that it stands behind in the cell; by default its place in the class. A schema
+            that derives from another puts its own among the inherited ones with it.
     """
     rules = {"choices": tuple(choices), "low": low, "high": high, "unit": unit, "check": check}
-    metadata = {"default": default, "help": help, **rules, "identity": identity}
+    metadata = {"default": default, "help": help, **rules, "identity": identity, "after": after}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return field(default=default, metadata=metadata)

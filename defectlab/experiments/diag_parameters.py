@@ -37,7 +37,9 @@ class DiagParameters(ExperimentParameters):
         check=lambda value: f"expected a multiple of 8, got {value}" if value and value % 8 else None,
         after="guidance_scale",
     )
-    layout: str = parameter("", help="layout of the export beside the images", choices=LAYOUTS, after="out")
+    layout: str = parameter(
+        "", help="layout of the export beside the images", choices=LAYOUTS, identity=False, after="out"
+    )
 
     paper: ClassVar[str] = "diag"
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -1,6 +1,7 @@
 import pytest
 
-from defectlab.experiments.diag_parameters import PROMPTS, SIZES, DiagParameters
+from defectlab.experiments.diag_parameters import PROMPTS, DiagParameters
+from defectlab.experiments.experiment_parameters import SIZES
 from defectlab.params import ParameterError, resolve
 
 

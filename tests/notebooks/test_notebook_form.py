@@ -36,7 +36,7 @@ def schema(path):
     (found,) = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Parameters) and value is not Parameters
+        if isinstance(value, type) and issubclass(value, Parameters) and value.__module__ == module.__name__
     ]
     return found
 
