@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from defectlab.paths import MissingPathError, resolve_weights
 from defectlab.synthesis.choices import unknown_choice
 
 SDXL = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
+SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SHORT_NAMES = {"sdxl": SDXL}
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-HUB_FP16 = frozenset({SDXL})  # hub models known to offer half-precision files
+HUB_FP16 = frozenset({SDXL, SD15})  # hub models known to offer half-precision files
 SCHEDULERS = ("checkpoint", "dpmsolver++")
 
 
@@ -86,7 +88,7 @@ def load_inpainting(
             "compiled": compiled,
         }
         return _load_pocket(name_or_folder, device, [name for name, is_given in given.items() if is_given])
-    folder, source = _locate(str(name_or_folder), device)
+    folder, source = locate(str(name_or_folder), device)
     pipeline = _from_folder(folder, dtype or dtype_for(device))
     if scheduler == "dpmsolver++":
         pipeline.scheduler = faster_scheduler(pipeline.scheduler)
@@ -177,22 +179,38 @@ def _load_pocket(name_or_folder: str | Path, device: torch.device, given: list[s
     return pipeline
 
 
-def _locate(name: str, device: torch.device) -> tuple[Path, ModelSource]:
-    """Folder of the weights and what they are called; fetches a hub model that was asked for by name."""
-    hub = SHORT_NAMES.get(name, name)
+def locate(
+    name: str, device: torch.device, short_names: Mapping[str, str] = SHORT_NAMES, embedded: str = "pocket"
+) -> tuple[Path, ModelSource]:
+    """Folder of the weights and what they are called; fetches a hub model that was asked for by name.
+
+    Args:
+        name: a folder, a name on the hub, or one of ``short_names``.
+        device: where it will run: half-precision files are fetched for a GPU.
+        short_names: names on the hub by their short forms.
+        embedded: the model of the package that an error recommends.
+
+    Raises:
+        MissingPathError: if there is no such folder, or the hub cannot be reached and the model is not cached.
+        ValueError: if the folder is no pipeline or has no safetensors.
+    """
+    hub = short_names.get(name, name)
     try:
         folder = resolve_weights(hub)
     except MissingPathError as missing:
         if not HUB_NAME.fullmatch(hub):
-            raise _not_there(name) from missing
+            raise MissingPathError(
+                f"generator: {name!r} is no folder, no name on the hub (owner/model) and none of "
+                f"{', '.join((embedded, *short_names))}"
+            ) from missing
     else:
         _require_pipeline(folder)
-        return folder, ModelSource(hub if hub in SHORT_NAMES.values() else folder.name, hash_folder(folder))
-    folder = _fetch(hub, "fp16" if hub in HUB_FP16 and device.type == "cuda" else None)
+        return folder, ModelSource(hub if hub in short_names.values() else folder.name, hash_folder(folder))
+    folder = _fetch(hub, "fp16" if hub in HUB_FP16 and device.type == "cuda" else None, embedded)
     return folder, ModelSource(hub, folder.name)  # the cache names a snapshot by its commit
 
 
-def _fetch(hub: str, variant: str | None) -> Path:
+def _fetch(hub: str, variant: str | None, embedded: str) -> Path:
     from diffusers import DiffusionPipeline
 
     try:
@@ -201,7 +219,7 @@ def _fetch(hub: str, variant: str | None) -> Path:
         raise MissingPathError(
             f"{hub} is not in the cache and could not be fetched from the hub. Without a network give a folder: copy "
             f"the model to a machine that has one (`huggingface-cli download {hub} --local-dir FOLDER`), bring FOLDER "
-            "here and give its path as the generator, or use generator 'pocket', which is part of the package.\n"
+            f"here and give its path as the generator, or use generator {embedded!r}, which is part of the package.\n"
             f"{error}"
         ) from error
 
@@ -212,7 +230,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> Any:
     _keep_quiet_about_upcasts()
     try:
         return AutoPipelineForInpainting.from_pretrained(
-            str(folder), dtype=dtype, variant=_variant(folder, dtype), use_safetensors=True, local_files_only=True
+            str(folder), dtype=dtype, variant=variant_of(folder, dtype), use_safetensors=True, local_files_only=True
         )
     except ValueError as error:
         raise ValueError(f"{folder}: expected an inpainting pipeline in diffusers format; {error}") from error
@@ -226,18 +244,11 @@ def _require_pipeline(folder: Path) -> None:
         raise ValueError(f"{folder}: expected weights as .safetensors, found {', '.join(others) or 'none'}")
 
 
-def _variant(folder: Path, dtype: torch.dtype) -> str | None:
+def variant_of(folder: Path, dtype: torch.dtype) -> str | None:
     """``"fp16"`` where half precision is wanted and there, or where nothing else is there."""
     files = [path.name for path in folder.rglob("*.safetensors")]
     half = [name for name in files if name.endswith(".fp16.safetensors")]
     return "fp16" if half and (dtype == torch.float16 or len(half) == len(files)) else None
-
-
-def _not_there(name: str) -> MissingPathError:
-    return MissingPathError(
-        f"generator: {name!r} is no folder, no name on the hub (owner/model) and none of "
-        f"{', '.join(('pocket', *SHORT_NAMES))}"
-    )
 
 
 def _keep_quiet_about_upcasts() -> None:

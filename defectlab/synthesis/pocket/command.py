@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from defectlab.synthesis.pocket_sd.command import add_train as add_train_sd
+
 if TYPE_CHECKING:
     from defectlab.synthesis.pocket.judge import Judge
 
@@ -14,6 +16,7 @@ EXAMPLES = """examples:
   defectlab pocket info
   defectlab pocket train --out my_pocket                  # hours on one core; the same command goes on
   defectlab pocket judge --model my_pocket/model --out trial
+  defectlab pocket train-sd --out my_pocket_sd            # the text-to-image model, an hour or two on one core
   defectlab synthesise --generator my_pocket/model --images photos --out made
 """
 
@@ -30,6 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_train(commands)
     _add_judge(commands)
+    add_train_sd(commands)
     info = commands.add_parser("info", help="what a model is: size, training, materials, words")
     info.add_argument("--model", default="pocket", metavar="pocket|FOLDER", help="default: the shipped one")
     info.set_defaults(handler=show_info)
