@@ -14,9 +14,10 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.files import slug
 from defectlab.synthesis.base import Synthetic, SyntheticSet
 from defectlab.synthesis.choices import unknown_choice
+from defectlab.synthesis.png import encode_png
 from defectlab.synthesis.records import text_of_csv
 from defectlab.synthesis.regions import Region, regions_of
-from defectlab.synthesis.store import RECORDS, encode_png, load, write_atomic
+from defectlab.synthesis.store import RECORDS, load, write_atomic
 
 DEFAULT_CATEGORY = "defect"
 
@@ -55,7 +56,11 @@ def export(
         raise unknown_choice("layout", layout, LAYOUTS)
     items = (synthetic if isinstance(synthetic, SyntheticSet) else load(synthetic)).items
     if without := [i for i, item in enumerate(items) if item.mask is None]:
-        raise ValueError(f"export: {len(without)} of {len(items)} images have no mask, first {without[0]:06d}")
+        raise ValueError(
+            f"export: the layout {layout} says where each defect is, but {len(without)} of {len(items)} images have "
+            f"no mask, first {without[0]:06d} ({items[without[0]].record.get('method', 'method unknown')}); export the "
+            "images of a method that gives masks, or train on image labels with the stored set as it is"
+        )
     names = [_category(i, item, category) for i, item in enumerate(items)]
     files = [*LAYOUTS[layout](items, names, normals), _records(items)]
     folder = Path(folder)

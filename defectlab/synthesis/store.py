@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from defectlab.synthesis.base import Synthetic, SyntheticSet
+from defectlab.synthesis.png import decode_image, decode_mask, encode_png
 from defectlab.synthesis.records import jsonable, read_csv, read_settings, settings_text, text_of_csv
 
 IMAGES, MASKS, RECORDS, SETTINGS = "images", "masks", "records.csv", "settings.json"
+PARTS = "parts.json"
 IMAGE_FILE, MASK_FILE, CHECKSUM = "image_file", "mask_file", "checksum"
 RESERVED = (IMAGE_FILE, MASK_FILE, CHECKSUM)
 
@@ -108,13 +109,16 @@ def save(synthetic_set: SyntheticSet, folder: str | Path, settings: Mapping[str,
 
 
 def load(folder: str | Path) -> SyntheticSet:
-    """The set that `collect` or `save` wrote to a folder, as far as it was made.
+    """The set that `collect` or `save` wrote to a folder, as far as it was made, or the view of `save_parts`.
 
     Raises:
         FileNotFoundError: if the folder holds no set.
-        DamagedSetError: if a file is missing, cut off or changed, or ``records.csv`` skips an image.
+        DamagedSetError: if a file is missing, cut off or changed, ``records.csv`` skips an image, or a part of a
+            view has fewer images than the view says.
     """
     folder = Path(folder)
+    if (folder / PARTS).is_file():
+        return _load_parts(folder)
     if not (folder / SETTINGS).is_file():
         raise FileNotFoundError(f"{folder}: expected a synthetic set, found no {SETTINGS} in it")
     name, _ = read_settings(folder / SETTINGS)
@@ -133,10 +137,51 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     os.replace(partial, path)
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
-    """PNG, lossless, of uint8 ``(H, W, 3)`` in RGB or bool ``(H, W)`` as 0 and 255."""
-    plane = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".png", plane)[1].tobytes()
+def save_parts(folder: str | Path, name: str, parts: Mapping[str, SyntheticSet]) -> None:
+    """Write a view of sets that are stored in subfolders, so that `load` gives them as one; no image is copied.
+
+    A view says how many images each set gives, from its first on. Another view takes its place; the sets stay.
+
+    Args:
+        folder: that holds the subfolders.
+        name: of the joint set.
+        parts: by subfolder, in order, as they were collected there.
+
+    Raises:
+        ValueError: if the folder itself holds a set.
+    """
+    folder, rows = Path(folder), []
+    require_no_set(folder)
+    for part, made in parts.items():
+        for row in list(read_csv(folder / part / RECORDS, IMAGE_FILE).values())[: len(made)]:
+            files = {key: row[key] and f"{part}/{row[key]}" for key in (IMAGE_FILE, MASK_FILE)}
+            rows.append({"part": part, **row, **files})
+    write_atomic(folder / RECORDS, text_of_csv(dict(enumerate(rows))))
+    counts = {part: len(made) for part, made in parts.items()}
+    write_atomic(folder / PARTS, settings_text(name, counts))
+
+
+def require_no_set(folder: Path) -> None:
+    """Refuses a folder whose records a view would overwrite.
+
+    Raises:
+        ValueError: if the folder holds a set of its own.
+    """
+    if (folder / SETTINGS).exists():
+        raise ValueError(f"out: {folder} holds the set {read_settings(folder / SETTINGS)[0]!r}; give another folder")
+
+
+def _load_parts(folder: Path) -> SyntheticSet:
+    name, counts = read_settings(folder / PARTS)
+    items: list[Synthetic] = []
+    for part, count in counts.items():
+        stored = load(folder / part).items
+        if len(stored) < count:
+            raise DamagedSetError(
+                f"{folder / PARTS}: {count} images of {part} wanted, {len(stored)} there; the run that made it mends it"
+            )
+        items += stored[:count]
+    return SyntheticSet(items, name)
 
 
 def _open(folder: Path, name: str, settings: Mapping[str, Any]) -> dict[int, Row]:
@@ -214,16 +259,8 @@ def _read(folder: Path, index: int, row: Row) -> Synthetic:
     mask = _bytes(folder / row[MASK_FILE]) if row[MASK_FILE] else b""
     if _checksum(image, mask) != row[CHECKSUM]:
         raise DamagedSetError(f"{folder / row[IMAGE_FILE]} or its mask is cut off or was changed after it was written")
-    pixels = cv2.cvtColor(_decoded(image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    plane = np.asarray(_decoded(mask, cv2.IMREAD_GRAYSCALE) > 0) if mask else None
-    return Synthetic(pixels, plane, {key: value for key, value in row.items() if key not in RESERVED})
-
-
-def _decoded(png: bytes, flag: int) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), flag)
-    if pixels is None:
-        raise DamagedSetError("the bytes of a stored file have the right checksum but are no image")
-    return pixels
+    plane = decode_mask(mask) if mask else None
+    return Synthetic(decode_image(image), plane, {key: value for key, value in row.items() if key not in RESERVED})
 
 
 def _bytes(path: Path) -> bytes:
