@@ -8,7 +8,7 @@ an image of a surface that it mistakes, and is not asked for.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -47,14 +47,16 @@ def load_text_to_image(
         ValueError: if the folder is no Stable Diffusion pipeline or has no safetensors.
     """
     device = pick_device(str(device))
+    pipeline: Any
     if is_pocket_sd(name_or_folder):
         pipeline, source = _load_pocket_sd(name_or_folder)
         pipeline.to(device, dtype or torch.float32)
     else:
         folder, source = locate(str(name_or_folder), device, SHORT_NAMES, POCKET_SD)
-        pipeline = _from_folder(folder, dtype or dtype_for(device)).to(device)
+        pipeline = _from_folder(folder, dtype or dtype_for(device))
+        pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)  # the store shows one bar for the whole set
-    pipeline.model_source = source  # type: ignore[attr-defined]
+    pipeline.model_source = source
     return pipeline
 
 

@@ -19,7 +19,9 @@ MATERIAL_WORDS: dict[str, tuple[str, ...]] = {
 }
 """What each training material is called."""
 DEFECT_PHRASES: dict[str, tuple[str, ...]] = {
-    "crack": ("cracked", "cracked", "cracked", "with a crack", "with cracks", "crack", "cracks", "fractured", "fissure"),
+    "crack": (
+        "cracked", "cracked", "cracked", "with a crack", "with cracks", "crack", "cracks", "fractured", "fissure",
+    ),
     "scratch": (
         "scratched", "scratched", "scratched", "with a scratch", "with scratches", "scratch", "scratches", "scuffed",
     ),

@@ -51,7 +51,8 @@ def write_model(
     tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in weights.items()}
     with atomic_path(folder / "model.safetensors") as partial:
         save_file(tensors, partial)
-    unet, text = networks["unet"], networks["text"]
+    unet: Any = networks["unet"]
+    text: Any = networks["text"]
     scheduler = make_scheduler()
     config = {
         "format": FORMAT,
@@ -101,7 +102,7 @@ def read_pipeline(folder: Path) -> StableDiffusionPipeline:
     except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
         first = " ".join(str(error).split("\n\t")[:2])  # one line a weight would follow
         raise ValueError(f"{folder / 'model.safetensors'} does not hold the weights of this model: {first}") from error
-    pipeline = StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline(
         vae=HaarVAE.from_config(config["vae"]),
         text_encoder=text.eval(),
         tokenizer=make_tokenizer(config["words"]),

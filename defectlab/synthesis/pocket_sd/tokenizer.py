@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
 
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
@@ -24,14 +26,15 @@ def make_tokenizer(words: Iterable[str]) -> CLIPTokenizer:
     letters = sorted(ByteLevel.alphabet())
     pieces = [*letters, *(letter + END_OF_WORD for letter in letters), *("".join(pair) for pair in merges)]
     vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys((*pieces, START, END)))}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=MAX_LENGTH)
+    tokenizer: Any = CLIPTokenizer  # its annotation of merges leaves out the pairs that it wants
+    return tokenizer(vocab=vocabulary, merges=merges, model_max_length=MAX_LENGTH)
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
     """Byte-pair merges, in order, after which each word is one piece (Sennrich et al. 2016, Algorithm 1)."""
     spelt = [[*word[:-1], word[-1] + END_OF_WORD] for word in sorted(set(words))]
     merges = []
-    while pairs := Counter(pair for pieces in spelt for pair in zip(pieces, pieces[1:], strict=False)):
+    while pairs := Counter(pair for pieces in spelt for pair in pairwise(pieces)):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))  # the alphabet settles ties
         merges.append(best)
         spelt = [_merge(pieces, best) for pieces in spelt]
