@@ -26,8 +26,11 @@ COMPUTING = (
     "detection",
     "evaluation",
     "experiments/arms",
+    "experiments/closeness",
     "experiments/detect",
     "experiments/fidelity",
+    "experiments/fine_tuning",
+    "experiments/kept",
     "experiments/splits",
 )
 

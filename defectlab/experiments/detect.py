@@ -17,7 +17,7 @@ from defectlab.detection.config import ClassifierConfig
 from defectlab.evaluation import average_precision, best_f1_from_validation, best_f1_on_test
 from defectlab.experiments.arms import Synthetics
 from defectlab.experiments.contents import contents
-from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.experiment_parameters import ExperimentParameters
 from defectlab.experiments.splits import Splits, real_positives
 from defectlab.files import fingerprint
 from defectlab.paths import cache_dir
@@ -27,17 +27,23 @@ from defectlab.runs import Run
 ROOMS = ("data", "detection", "evaluation", "experiments/detect", "experiments/splits")
 """Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
 
-PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
+PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop}
+PAPERS = {"diag": presets.paper, "in_and_out": presets.in_and_out}
 
 
 @dataclass(frozen=True)
 class Fold:
     """What one training sees.
 
+    Thresholds are chosen on held-out images whose labels the regime may know. Full-shot may know all real positives,
+    so that all its arms take the held-out real ones. The other regimes know none beyond the ``n_shot``, which are
+    trained on, and scores of images that were trained on are too high to choose a threshold by. So each arm takes
+    synthetic positives of its own kind that it never saw, beside held-out normal images; training without augmentation
+    takes those of MemSeg, which need neither a positive nor a training.
+
     Attributes:
         train: real normals, the regime's real positives, the arm's synthetic positives.
-        validation: held-out normals and positives: real ones in the full-shot regime, where all may be used, and for
-            the arm without synthetic ones; synthetic ones else.
+        validation: held-out normals, and positives as said above. No weight depends on them.
     """
 
     train: SurfaceDataset
@@ -49,28 +55,29 @@ class Fold:
         return [contents(self.train), contents(self.validation)]
 
 
-def classifier_config(params: DiagParameters, seed: int) -> ClassifierConfig:
-    """The classifier of the profile with the parameters' weights, backbone and epochs."""
+def classifier_config(params: ExperimentParameters, seed: int) -> ClassifierConfig:
+    """The classifier of the profile, at ``paper`` that of the paper, with the parameters' weights, backbone, epochs."""
+    preset = PAPERS[params.paper] if params.profile == "paper" else PRESETS[params.profile]
     flips = "h" if params.profile == "laptop" else None
     changes = {"weights": params.weights, "backbone": params.backbone, "epochs": params.epochs, "flips": flips}
     given = {name: value for name, value in changes.items() if value is not None}
-    return PRESETS[params.profile](size=params.size, seed=seed, **given)
+    return preset(size=params.size, seed=seed, **given)
 
 
 def make_fold(
-    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], arm: str, seed: int
+    params: ExperimentParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], arm: str, seed: int
 ) -> Fold:
     """Training and validation images of one arm and seed."""
     real = real_positives(splits, params, seed)
     parts = [splits.normals, *([real] if len(real) else []), *([synthetics[arm, seed].train] if arm != "none" else [])]
-    if params.regime == "full_shot" or arm == "none":
+    if params.regime == "full_shot":
         return Fold(concatenate(*parts), splits.validation)
     held_out = splits.validation.subset(defective=False)
     return Fold(concatenate(*parts), concatenate(held_out, synthetics[arm, seed].validation))
 
 
 def detect(
-    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], run: Run
+    params: ExperimentParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], run: Run
 ) -> pd.DataFrame:
     """Results of all arms and seeds; a training that is stored already is not done again.
 
@@ -96,7 +103,7 @@ def detect(
 
 
 def _train_and_score(
-    params: DiagParameters, splits: Splits, fold: Fold, run: Run, arm: str, seed: int, checkpoint: Path
+    params: ExperimentParameters, splits: Splits, fold: Fold, run: Run, arm: str, seed: int, checkpoint: Path
 ) -> None:
     begun = time.perf_counter()
     config = classifier_config(params, seed)

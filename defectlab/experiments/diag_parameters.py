@@ -19,6 +19,11 @@ PROMPTS = {
 """Descriptions where none are given: the paper's, and for `pocket` the defects that `surfaces` has."""
 
 
+def painting_prompts(generator: str | None) -> tuple[str, ...]:
+    """The descriptions that suit a generator."""
+    return PROMPTS["pocket" if is_pocket(generator or "pocket") else "sdxl"]
+
+
 @dataclass(frozen=True)
 class DiagParameters(ExperimentParameters):
     """Parameters of the DIAG notebook; see `help` of each."""
@@ -72,7 +77,13 @@ class DiagParameters(ExperimentParameters):
     @property
     def descriptions(self) -> tuple[str, ...]:
         """The prompts, or those that suit the generator."""
-        return tuple(self.prompts) or PROMPTS["pocket" if is_pocket(self.generator or "pocket") else "sdxl"]
+        return tuple(self.prompts) or painting_prompts(self.generator)
+
+    @property
+    def painting(self) -> dict[str, Any]:
+        """Settings of DIAG that were given beside the prompts."""
+        given = {"num_inference_steps": self.steps, "guidance_scale": self.guidance_scale, "canvas": self.canvas}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def arms(self) -> tuple[str, ...]:

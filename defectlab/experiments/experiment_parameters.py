@@ -36,7 +36,7 @@ class ExperimentParameters(Parameters, ABC):
     regime: str = parameter("zero_shot", help="real positives in training: none, n_shot or all", choices=REGIMES)
     n_aug: int = parameter(100, help="synthetic positives added to training", low=2, high=10_000)
     n_shot: int = parameter(5, help="real positives in the few-shot regime", low=1, high=1000)
-    seeds: list[int] = parameter([0, 1, 2], help="one synthesis and one training each", low=0)
+    seeds: list[int] = parameter([0, 1, 2], help="one synthesis and one training each", low=0, high=99_999)
     profile: str = parameter("laptop", help="smoke (seconds), laptop (minutes), paper (one GPU)", choices=PROFILES)
     prompts: list[str] = parameter([], help="descriptions of defects; empty: the generator's own")
     textures: str = parameter("surfaces", help="foreign textures of MemSeg: surfaces, dtd, none or a folder")

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from defectlab.evaluation import average_precision, bootstrap_interval
-from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.experiment_parameters import ExperimentParameters
 from defectlab.experiments.views import test_scores
 from defectlab.report.identity import method
 from defectlab.runs import Run
 
 
-def sampling_intervals(params: DiagParameters, run: Run, n_resamples: int = 500) -> pd.DataFrame:
+def sampling_intervals(params: ExperimentParameters, run: Run, n_resamples: int = 500) -> pd.DataFrame:
     """Mean step AP of the seeds with a 95 % interval over test images, one line an arm.
 
     Test images are resampled by group, the same ones for all seeds of an arm, so the interval answers "what if other

@@ -9,7 +9,7 @@ import pandas as pd
 
 from defectlab.data import SurfaceDataset, load_dataset, split_by_group
 from defectlab.data.files import FileDataset, require_readable
-from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.experiment_parameters import ExperimentParameters
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Splits:
         return pd.DataFrame(rows).set_index("part")
 
 
-def load_splits(params: DiagParameters) -> Splits:
+def load_splits(params: ExperimentParameters) -> Splits:
     """The data set of the parameters, its training part divided by group for validation.
 
     The division depends on the data alone, not on a seed, so that all seeds are paired. Every file is read once, so
@@ -68,7 +68,7 @@ def load_splits(params: DiagParameters) -> Splits:
     return splits
 
 
-def real_positives(splits: Splits, params: DiagParameters, seed: int) -> SurfaceDataset:
+def real_positives(splits: Splits, params: ExperimentParameters, seed: int) -> SurfaceDataset:
     """The real defective images that the regime gives to training.
 
     Args:

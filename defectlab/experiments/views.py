@@ -10,11 +10,12 @@ import pandas as pd
 from defectlab.evaluation import average_precision, paired_difference, precision_recall_curve
 from defectlab.experiments.arms import Synthetics
 from defectlab.experiments.contents import contents
-from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.experiment_parameters import ExperimentParameters
 from defectlab.experiments.splits import Splits
 from defectlab.report import published, tables
 from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import method
+from defectlab.report.in_and_out_tables import in_and_out_tables
 from defectlab.report.plots import Curve
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.summary import by_seed
@@ -34,7 +35,7 @@ def test_scores(run: Run, arm: str, seed: int) -> pd.DataFrame:
 test_scores.__test__ = False  # type: ignore[attr-defined]  # a reader of tables, not a test of pytest's
 
 
-def curves(params: DiagParameters, run: Run) -> list[Curve]:
+def curves(params: ExperimentParameters, run: Run) -> list[Curve]:
     """Precision-recall curves of all arms and seeds."""
     drawn = []
     for arm in params.arms:
@@ -51,13 +52,14 @@ def base_rate(splits: Splits) -> float:
     return float(splits.test.labels.mean())
 
 
-def paper_points(params: DiagParameters) -> dict[str, tuple[float, float]]:
-    """Operating points that DIAG prints for the regime and count, as (precision, recall) by method."""
-    points = {arm: published.diag_operating_point(arm, params.regime, params.n_aug) for arm in params.arms}
+def paper_points(params: ExperimentParameters) -> dict[str, tuple[float, float]]:
+    """Operating points that the paper prints for the regime and count, as (precision, recall) by method."""
+    printed = {"diag": published.diag_operating_point, "in_and_out": published.in_and_out_operating_point}[params.paper]
+    points = {arm: printed(arm, params.regime, params.n_aug if arm != "none" else 0) for arm in params.arms}
     return {arm: point for arm, point in points.items() if point is not None}
 
 
-def histories(params: DiagParameters, run: Run) -> pd.DataFrame:
+def histories(params: ExperimentParameters, run: Run) -> pd.DataFrame:
     """Training histories of all arms and seeds: method, seed, epoch, metric, value."""
     tables = [run.read_table(f"history-{arm}-{seed}") for arm in params.arms for seed in params.seeds]
     long = pd.concat(tables).melt(["method", "seed", "epoch"], var_name="metric")
@@ -66,24 +68,27 @@ def histories(params: DiagParameters, run: Run) -> pd.DataFrame:
 
 
 def figure_rows(
-    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics], n: int = 8, seed: int = 0
+    params: ExperimentParameters,
+    splits: Splits,
+    synthetics: Mapping[tuple[str, int], Synthetics],
+    n: int = 8,
+    seed: int = 0,
 ) -> list[GridRow]:
-    """The rows of DIAG's Figure 2, drawn at random: real normals and positives, MemSeg, DIAG with its masks.
+    """Rows of images as in DIAG's Figure 2, drawn at random: real normals and positives, then each arm of one seed.
 
-    A training part without real positives has no row of them.
+    DIAG is followed by the masks it was asked for. A training part without real positives has no row of them.
     """
-    first = params.seeds[0]
-    memseg, diag = synthetics["memseg", first].train, synthetics["diag", first].train
-    return [
-        draw_row(splits.normals, "Negatives", n, seed),
-        *([draw_row(splits.positives, "Positives", n, seed)] if len(splits.positives) else []),
-        draw_row(memseg, "MemSeg", n, seed, method="memseg"),
-        draw_row(diag, "DIAG", n, seed, method="diag"),
-        draw_row(diag, "Masks asked for", n, seed, method="diag", masks=True),
-    ]
+    rows = [draw_row(splits.normals, "Negatives", n, seed)]
+    rows += [draw_row(splits.positives, "Positives", n, seed)] if len(splits.positives) else []
+    for arm in augmented(params):
+        made = synthetics[arm, params.seeds[0]].train
+        rows.append(draw_row(made, method(arm).name, n, seed, method=arm))
+        if arm == "diag":
+            rows.append(draw_row(made, "Masks asked for", n, seed, method=arm, masks=True))
+    return rows
 
 
-def provenance(params: DiagParameters, run: Run) -> Provenance:
+def provenance(params: ExperimentParameters, run: Run) -> Provenance:
     """What made the results of a run, for the strip under a table or figure."""
     record = run.provenance()
     return Provenance(
@@ -98,20 +103,35 @@ def provenance(params: DiagParameters, run: Run) -> Provenance:
 
 
 def records_table(made: SyntheticSet, n: int = 5) -> pd.DataFrame:
-    """The first records of a synthetic set: how each image was made."""
-    columns = ["index", "prompt", "source", "mask_id", "area", "changed", "noise_seed"]
-    return pd.DataFrame([item.record for item in made.items[:n]])[columns]
+    """The first records of a synthetic set: how each image was made, as far as its method records it."""
+    columns = ["index", "prompt", "source", "mask_id", "area", "changed", "noise_seed", "model", "adapter", "generated"]
+    records = pd.DataFrame([item.record for item in made.items[:n]])
+    return records[[name for name in columns if name in records]]
 
 
-def differences_between_arms(params: DiagParameters, rows: pd.DataFrame, metric: str = "ap_step") -> pd.DataFrame:
-    """Paired differences of DIAG to every other arm, over the seeds, with their 95 % interval.
+def augmented(params: ExperimentParameters) -> tuple[str, ...]:
+    """The arms that add synthetic images."""
+    return tuple(arm for arm in params.arms if arm != "none")
+
+
+def record_tables(
+    params: ExperimentParameters, synthetics: Mapping[tuple[str, int], Synthetics], n: int = 3
+) -> list[ReportTable]:
+    """The first records of each arm's images of the first seed, for those that are not put together from others."""
+    own = [arm for arm in augmented(params) if arm != "in_and_out"]
+    made = {arm: synthetics[arm, params.seeds[0]].train for arm in own}
+    return [ReportTable(records_table(part, n), f"{method(arm).name}: the first images") for arm, part in made.items()]
+
+
+def differences_between_arms(params: ExperimentParameters, rows: pd.DataFrame, metric: str = "ap_step") -> pd.DataFrame:
+    """Paired differences of the paper's method to every other arm, over the seeds, with their 95 % interval.
 
     Needs at least two seeds; with one there is no interval and the table is empty.
     """
     lines = []
-    own = by_seed(rows, method="diag", metric=metric)
+    own = by_seed(rows, method=params.paper, metric=metric)
     for arm in params.arms:
-        if arm == "diag" or len(own) < 2:
+        if arm == params.paper or len(own) < 2:
             continue
         other = by_seed(rows, method=arm, metric=metric)
         difference = paired_difference(_seeded(own), _seeded(other))
@@ -119,7 +139,7 @@ def differences_between_arms(params: DiagParameters, rows: pd.DataFrame, metric:
         each = ", ".join(f"{own[seed] - other[seed]:+.2f}" for seed in sorted(own.index))
         lines.append(
             {
-                "difference": f"DIAG - {method(arm).name}",
+                "difference": f"{method(params.paper).name} - {method(arm).name}",
                 "mean": f"{difference.mean:+.3f}",
                 "95 %": interval,
                 "seeds": each,
@@ -128,31 +148,46 @@ def differences_between_arms(params: DiagParameters, rows: pd.DataFrame, metric:
     return pd.DataFrame(lines, columns=["difference", "mean", "95 %", "seeds"])
 
 
-def paper_tables(params: DiagParameters, rows: pd.DataFrame) -> list[ReportTable]:
-    """The paper's table of the regime beside ours; both tables, without values here, in the few-shot regime."""
+def paper_tables(params: ExperimentParameters, rows: pd.DataFrame) -> list[ReportTable]:
+    """The paper's tables of the regime beside ours, In&Out's also with averages where the rows have all counts.
+
+    DIAG prints none for the few-shot regime: both tables then, without values here.
+    """
+    if params.paper == "in_and_out":
+        return in_and_out_tables(rows, params.regime, params.n_aug)
     regimes = [params.regime] if params.regime != "few_shot" else ["zero_shot", "full_shot"]
     return [tables.detection_table(rows, regime) for regime in regimes]
 
 
 def export_images(
-    params: DiagParameters, splits: Splits, synthetics: Mapping[tuple[str, int], Synthetics]
+    params: ExperimentParameters,
+    splits: Splits,
+    synthetics: Mapping[tuple[str, int], Synthetics],
+    layout: str = "",
 ) -> pd.DataFrame:
-    """Writes the DIAG images of every seed where ``out`` says; the table lists the folders, none where it is empty.
+    """Writes the images of the paper's method, every seed, where ``out`` says; the table lists the folders.
 
-    A second call writes what is missing.
+    It is empty where ``out`` is. A second call writes what is missing.
+
+    Args:
+        params: ``out`` is read.
+        splits: normal images for the layout.
+        synthetics: the images; without the paper's method nothing is written.
+        layout: that other tools read, beside images, masks and records; see `defectlab.synthesis.export`.
 
     Raises:
-        ValueError: if a folder holds another set, or files of something else.
+        ValueError: if a folder holds another set, or files of something else, or the layout needs masks that the
+            method does not give.
     """
     lines = []
-    for seed in params.seeds if params.out else []:
+    for seed in params.seeds if params.out and params.paper in params.arms else []:
         folder = Path(params.out).expanduser() / f"seed-{seed}"
-        made = synthetics["diag", seed].train
+        made = synthetics[params.paper, seed].train
         store.collect(_from(made), len(made), name=made.name, settings={"contents": contents(made)}, out=folder)
         lines.append({"seed": seed, "layout": "images, masks, records.csv", "folder": str(folder)})
-        if params.layout:
-            laid_out = export(made, folder / params.layout, params.layout, normals=splits.normals)
-            lines.append({"seed": seed, "layout": params.layout, "folder": str(laid_out)})
+        if layout:
+            laid_out = export(made, folder / layout, layout, normals=splits.normals)
+            lines.append({"seed": seed, "layout": layout, "folder": str(laid_out)})
     return pd.DataFrame(lines, columns=["seed", "layout", "folder"])
 
 

@@ -94,12 +94,13 @@ def pr_curves(
     return Plot(figure, _mark(alt, profile))
 
 
-def training_curves(history: pd.DataFrame, profile: str = "laptop") -> Plot:
+def training_curves(history: pd.DataFrame, profile: str = "laptop", unit: str = "epoch") -> Plot:
     """Values by epoch, one panel a metric, one line a seed.
 
     Args:
         history: columns ``method``, ``seed``, ``epoch``, ``metric``, ``value``.
         profile: a smoke run is watermarked.
+        unit: what the column ``epoch`` counts, such as ``"step"``.
     """
     if history.empty:
         raise ValueError("expected training history, got an empty table")
@@ -111,8 +112,8 @@ def training_curves(history: pd.DataFrame, profile: str = "laptop") -> Plot:
             for identity in in_order(set(history["method"])):
                 rows = history[(history["metric"] == metric) & (history["method"] == identity.key)]
                 if not rows.empty:
-                    said.append(_training_lines(axes, identity, rows, metric))
-            axes.set(xlabel="Epoch", title=metric)
+                    said.append(_training_lines(axes, identity, rows, metric, unit))
+            axes.set(xlabel=unit.capitalize(), title=metric)
         panels[0][-1].legend(loc="best")
         watermark(figure, profile)
     return Plot(figure, _mark(f"Training curves. {' '.join(said)}", profile))
@@ -218,13 +219,13 @@ def _pr_band(axes: Axes, identity: Method, own: list[Curve], point: tuple[float,
     return f"{said} The paper's point (precision {precision}, recall {recall}) lies {place}."
 
 
-def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: str) -> str:
+def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: str, unit: str) -> str:
     table = rows.pivot(index="epoch", columns="seed", values="value")
     axes.plot(table.index, table.to_numpy(), color=identity.colour, alpha=0.35, linewidth=0.9)
     mean = table.mean(axis=1)
     axes.plot(mean.index, mean, color=identity.colour, linestyle=identity.line, label=identity.name)
     change = f"{mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}"
-    return f"{identity.name}: {metric} from {change} over epochs {mean.index[0]} to {mean.index[-1]}."
+    return f"{identity.name}: {metric} from {change} over {unit}s {mean.index[0]} to {mean.index[-1]}."
 
 
 def _points(axes: Axes, identity: Method, counts: list[int], summaries: list[SeedSummary]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,15 +11,16 @@ import torch
 from PIL import Image
 from small_data import write_folder
 
-from defectlab.experiments.arms import synthesise
+from defectlab.experiments.arms import make_synthesizers, synthesise
 from defectlab.experiments.diag_parameters import DiagParameters
+from defectlab.experiments.in_and_out_parameters import InAndOutParameters
 from defectlab.experiments.splits import load_splits
 from defectlab.params import resolve
 from defectlab.runs import Run
-from defectlab.synthesis.diag import Diag, DiagSettings
-from defectlab.synthesis.masks import RealMasks
-from defectlab.synthesis.memseg import MemSeg
 from defectlab.synthesis.pipelines import ModelSource
+
+sys.path.append(str(Path(__file__).parents[1] / "synthesis"))  # the tiny Stable Diffusion is at home there
+from tiny_sd import save_tiny_sd
 
 SMALL = {
     "dataset": "folder",
@@ -71,17 +74,14 @@ def open_run(tmp_path):
 
 
 @pytest.fixture
-def prepare(make_params, open_run):
+def prepare(make_params, open_run, monkeypatch):
     """Everything up to training: parameters, real images, run, synthetic images."""
 
     def prepared(painter: Painter | None = None, **changes):
+        monkeypatch.setattr("defectlab.experiments.arms.load_inpainting", lambda name, device: painter or Painter())
         params = make_params(**changes)
         splits, run = load_splits(params), open_run(params)
-        synthesizers = {
-            "memseg": MemSeg(textures=None),
-            "diag": Diag(painter or Painter(), RealMasks(splits.positives), DiagSettings.pocket()),
-        }
-        return params, splits, synthesise(params, splits, synthesizers, run), run
+        return params, splits, synthesise(params, splits, make_synthesizers(params, splits), run), run
 
     return prepared
 
@@ -90,3 +90,20 @@ def prepare(make_params, open_run):
 def painter():
     """Makes pipelines that count their images."""
     return Painter
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory):
+    """A random Stable Diffusion in a folder."""
+    return save_tiny_sd(tmp_path_factory.mktemp("models") / "tiny-sd")
+
+
+@pytest.fixture
+def make_mixed(folder, tiny_sd):
+    """Parameters of a small In&Out experiment with some changed."""
+    own = {"base_model": str(tiny_sd), "fine_tune_steps": 2, "n_negatives": 3, "n_shot": 2, "n_aug": 4}
+
+    def make(**changes) -> InAndOutParameters:
+        return resolve(InAndOutParameters, {**SMALL, "data_root": str(folder), **own, **changes})
+
+    return make

@@ -79,13 +79,13 @@ def test_a_fold_trains_on_all_normals_and_on_the_positives_of_its_regime_and_arm
     [
         ("zero_shot", "memseg", False),
         ("zero_shot", "diag", False),
-        ("few_shot", "none", True),
+        ("few_shot", "none", False),
         ("few_shot", "diag", False),
         ("full_shot", "none", True),
         ("full_shot", "memseg", True),
     ],
 )
-def test_thresholds_are_chosen_on_real_positives_only_where_the_docstring_says(prepare, regime, arm, is_real):
+def test_thresholds_are_chosen_on_real_positives_only_in_full_shot(prepare, regime, arm, is_real):
     params, splits, synthetics, _ = prepare(regime=regime, n_shot=2)
     held_out = make_fold(params, splits, synthetics, arm, 0).validation
     positives = {record.id for record in held_out.subset(normal=False).records}
@@ -93,6 +93,14 @@ def test_thresholds_are_chosen_on_real_positives_only_where_the_docstring_says(p
     assert (positives == real) == is_real and (is_real or not positives & real)
     normals = {record.id for record in held_out.subset(defective=False).records}
     assert normals == {record.id for record in splits.validation.subset(defective=False).records}
+
+
+def test_no_image_that_chooses_a_threshold_was_trained_on(prepare):
+    params, splits, synthetics, _ = prepare(regime="few_shot", n_shot=2)
+    for arm in params.arms:
+        fold = make_fold(params, splits, synthetics, arm, 0)
+        shown, held_out = ({part[i].image.numpy().tobytes() for i in range(len(part))} for part in vars(fold).values())
+        assert not shown & held_out, arm
 
 
 def test_test_images_are_in_no_fold(prepare):
@@ -221,10 +229,12 @@ def test_the_classifier_trains_for_real_and_leaves_a_history(prepare):
     assert list(history["epoch"]) == [1, 2] and set(history["method"]) == {"none"}
 
 
-def test_the_profile_gives_the_classifier_and_parameters_change_it(make_params):
+def test_the_profile_gives_the_classifier_and_parameters_change_it(make_params, make_mixed):
     smoke = classifier_config(make_params(), seed=4)
     assert (smoke.seed, smoke.size, smoke.weights, smoke.epochs) == (4, (64, 32), "none", 1)
     paper = classifier_config(make_params(profile="paper", weights=None, backbone=None, epochs=None), seed=0)
     assert (paper.backbone, paper.weights, paper.epochs, paper.batch_size) == ("resnet50.tv_in1k", "imagenet", 50, 32)
     assert (paper.optimiser, paper.lr, paper.head) == ("adam", 1e-4, "gap")
+    mixed = classifier_config(make_mixed(profile="paper", weights=None, backbone=None, epochs=None), seed=0)
+    assert (mixed.optimiser, mixed.lr, mixed.batch_size, mixed.epochs) == ("sgd", 0.01, 5, 50)  # In&Out, section 5.1
     assert classifier_config(make_params(profile="laptop"), 0).flips == "h"

@@ -73,7 +73,7 @@ def test_descriptions_suit_the_generator_until_some_are_given(tmp_path):
     [
         ({"seeds": [1, 1]}, r"seeds: expected each seed once, got \[1, 1\]"),
         ({"seeds": []}, "seeds: expected at least one item, got none"),
-        ({"seeds": [-1]}, "seeds: expected at least 0, got -1"),
+        ({"seeds": [-1]}, "seeds: expected between 0 and 99999, got -1"),
         ({"seeds": 3}, r"seeds: expected a list of int such as \[0, 1\], got 3"),
         ({"layout": "coco"}, "layout: give out too, the folder that the export goes to"),
         ({"layout": "coc"}, "layout: expected one of .*, got 'coc'; did you mean 'coco'"),

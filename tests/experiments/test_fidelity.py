@@ -8,12 +8,11 @@ from defectlab.detection.backbones import BackboneSpec, create
 from defectlab.detection.embedding import embed
 from defectlab.evaluation import frechet_distance
 from defectlab.experiments import fidelity as module
-from defectlab.experiments.arms import synthesise
+from defectlab.experiments.arms import make_synthesizers, synthesise
 from defectlab.experiments.detect import classifier_config
 from defectlab.experiments.fidelity import fidelity
 from defectlab.experiments.splits import load_splits
 from defectlab.runs import Run
-from defectlab.synthesis.memseg import MemSeg
 
 
 def test_without_inception_nothing_is_called_fid(prepare):
@@ -54,6 +53,24 @@ def test_with_inception_it_is_fid_at_the_papers_two_layers(prepare, monkeypatch)
     assert asked == [(torch.uint8, (3, 64, 32), "inception.pth")] * 2
 
 
+def test_real_images_are_embedded_once_for_all_arms_and_seeds(prepare, monkeypatch):
+    embedded = []
+
+    def counted(dataset, config, stride, device):
+        embedded.append((dataset.name, stride))
+        return embed(dataset, config, stride, device)
+
+    monkeypatch.setattr(module, "embed", counted)
+    fidelity(*prepare(seeds=[0, 1]))
+    assert [embedded.count(("folder", stride)) for stride in (4, 8)] == [1, 1]
+    assert len(embedded) == 2 + 2 * 4
+
+
+def test_training_without_augmentation_has_no_distance(prepare):
+    rows = fidelity(*prepare(regime="few_shot", n_shot=2))
+    assert set(rows["method"]) == {"memseg", "diag"}
+
+
 def test_a_second_call_measures_nothing(prepare, monkeypatch):
     setting = prepare()
     first = fidelity(*setting)
@@ -66,5 +83,6 @@ def test_without_real_positives_there_is_no_distance(make_params, tmp_path):
     write_folder(tmp_path / "mine" / "test", 4, 4)
     params = make_params(data_root=str(tmp_path / "mine"))
     splits, run = load_splits(params), Run.open(tmp_path / "runs", "diag", params)
-    synthetics = synthesise(params, splits, {"memseg": MemSeg(textures=None)}, run)
+    makers = {"memseg": make_synthesizers(make_params(masks="lines"), splits)["memseg"]}
+    synthetics = synthesise(params, splits, makers, run)
     assert fidelity(params, splits, synthetics, run).empty

@@ -117,7 +117,7 @@ def test_provenance_comes_from_the_run(setting):
 def exported(setting, **changes):
     params, splits, synthetics, _ = setting
     params = type(params)(**{**params.as_dict(), **changes})
-    return views.export_images(params, splits, synthetics)
+    return views.export_images(params, splits, synthetics, params.layout)
 
 
 def test_images_are_exported_where_they_were_asked_for(setting, tmp_path):

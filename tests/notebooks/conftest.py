@@ -11,7 +11,8 @@ import papermill
 import pytest
 from tiny_pocket import write_tiny_pocket
 
-sys.path.append(str(Path(__file__).parents[1] / "synthesis"))  # the tiny SDXL is at home there
+sys.path.append(str(Path(__file__).parents[1] / "synthesis"))  # tiny models of real classes are at home there
+from tiny_sd import save_tiny_sd
 
 SMALL: dict[str, Any] = {
     "profile": "smoke",
@@ -33,6 +34,12 @@ SMALL: dict[str, Any] = {
 def pocket(tmp_path_factory) -> Path:
     """A random model of `pocket` in a folder."""
     return write_tiny_pocket(tmp_path_factory.mktemp("models") / "untrained")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory) -> Path:
+    """A random Stable Diffusion in a folder."""
+    return save_tiny_sd(tmp_path_factory.mktemp("models") / "tiny-sd")
 
 
 @pytest.fixture
