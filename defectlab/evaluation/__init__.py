@@ -7,6 +7,7 @@ imports two libraries; the arithmetic on any features is here.
 from defectlab.evaluation.diversity import MemorisationReport, mean_pairwise_distance, memorisation
 from defectlab.evaluation.frechet import FrechetReport, frechet_distance, frechet_floor
 from defectlab.evaluation.kernel import KernelReport, kernel_distance
+from defectlab.evaluation.power import Design, average_sd
 from defectlab.evaluation.ranking import PrecisionRecallCurve, auroc, average_precision, precision_recall_curve
 from defectlab.evaluation.seeds import (
     PairedDifference,
@@ -33,6 +34,7 @@ __all__ = [
     "DIAG",
     "EXACT",
     "MIXED_SEGDEC",
+    "Design",
     "FrechetReport",
     "Interval",
     "KernelReport",
@@ -43,6 +45,7 @@ __all__ = [
     "SeedSummary",
     "auroc",
     "average_precision",
+    "average_sd",
     "best_f1_from_validation",
     "best_f1_on_test",
     "best_f1_threshold",

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import stats
 
+from defectlab.evaluation.power import detectable_noncentrality, t_power
 from defectlab.evaluation.uncertainty import Interval, require_level
 
 Verdict = Literal["reproduced", "consistent", "not seen", "contradicted"]
@@ -148,11 +149,7 @@ def paired_power(difference: float, sd: float, n_seeds: int, level: float = 0.95
     Source: noncentral t with k - 1 degrees of freedom and noncentrality sqrt(k) difference / sd.
     """
     _require_design(sd, n_seeds, level)
-    df = n_seeds - 1
-    critical = stats.t.ppf((1 + level) / 2, df)
-    noncentrality = abs(difference) / sd * n_seeds**0.5
-    # P(T > c) + P(T < -c); the second as the upper tail of -T, as scipy's lower tail is NaN where it is tiny
-    return float(stats.nct.sf(critical, df, noncentrality) + stats.nct.sf(critical, df, -noncentrality))
+    return t_power(difference / sd * n_seeds**0.5, n_seeds - 1, level)
 
 
 def minimal_detectable_difference(sd: float, n_seeds: int, *, power: float = 0.8, level: float = 0.95) -> float:
@@ -171,13 +168,7 @@ def minimal_detectable_difference(sd: float, n_seeds: int, *, power: float = 0.8
         ValueError: if a parameter is out of range.
     """
     _require_design(sd, n_seeds, level)
-    if not 1 - level < power < 1:
-        raise ValueError(f"power must lie between {1 - level:.3g} and 1, got {power}")
-    upper = 1.0
-    while paired_power(upper, 1.0, n_seeds, level) < power:
-        upper *= 2
-    effect = optimize.brentq(lambda d: paired_power(d, 1.0, n_seeds, level) - power, 0.0, upper)
-    return float(effect) * sd
+    return detectable_noncentrality(n_seeds - 1, power, level) * sd / n_seeds**0.5
 
 
 def seeds_needed(

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.orderings:
         _print(findings_table(rows, arguments.paper) if len(rows) else pd.DataFrame())
     else:
-        _print(scoreboard(rows, arguments.paper).drop(columns="remark"))
+        _print(scoreboard(rows, arguments.paper).drop(columns=["tested", "remark"]))
     print(f"\n{ORDERING_RULE}")
     return 0
 
@@ -93,11 +93,9 @@ def _latest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cells(paper: str) -> pd.DataFrame:
-    from defectlab.report.published import diag_cells
+    from defectlab.report.published import cells
 
-    if paper != "diag":
-        raise ValueError(f"cells are listed for diag so far, got {paper!r}")
-    return diag_cells().drop(columns=["table", "regime"])
+    return cells(paper).drop(columns=["table", "regime", "row"], errors="ignore")
 
 
 def _print(table: pd.DataFrame) -> None:

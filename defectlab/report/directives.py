@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pandas as pd
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
@@ -17,6 +18,7 @@ from defectlab.report import published
 from defectlab.report.claims import load_claims, scoreboard
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
+from defectlab.report.power_tables import paper_power_table
 from defectlab.report.stored import stored_runs
 from defectlab.report.stored.tables import classes_table, overview_table, run_table, stored_findings
 from defectlab.report.tables import ReportTable
@@ -28,14 +30,19 @@ if TYPE_CHECKING:
 
 def claims_table(paper: str) -> ReportTable:
     """Claims of a paper with what was printed; verdicts are shown where results are."""
-    frame = scoreboard(None, paper)[["claim", "statement", "where", "remark"]]
+    frame = scoreboard(None, paper)[["claim", "statement", "where", "tested", "remark"]]
     return ReportTable(frame, f"Claims under test, {len(load_claims(paper))} in all", (ORDERING_RULE, CELL_RULE))
 
 
 def published_table(paper: str) -> ReportTable:
-    """Tables I and II of DIAG as printed, one line a method and count."""
-    if paper != "diag":
-        raise ValueError(f"published tables are shown for diag so far, got {paper!r}")
+    """Tables of a paper as printed, one line a method and count: DIAG's I and II, In&Out's 1 to 6."""
+    shown = {"diag": _published_diag, "in_and_out": _published_in_and_out}
+    if paper not in shown:
+        raise ValueError(f"published tables are shown for {', '.join(shown)} so far, got {paper!r}")
+    return shown[paper]()
+
+
+def _published_diag() -> ReportTable:
     cells = published.diag_cells()
     cells = cells[cells["table"] != "III"].assign(n_aug=lambda table: table["n_aug"].astype(int))
     frame = cells.pivot_table(
@@ -47,6 +54,22 @@ def published_table(paper: str) -> ReportTable:
     )
 
 
+def _published_in_and_out() -> ReportTable:
+    names = {key: name for name, key in published.REFERENCE.items()}
+    lines: dict[tuple[str, str, str], dict[str, str]] = {}
+    for cell in published.in_and_out_cells().to_dict("records"):
+        count = str(int(cell["n_aug"])) if cell["row"] == "count" else str(cell["row"])
+        name = names.get(cell["method"]) or method(cell["method"]).name
+        place = {"table": cell["table"], "regime": cell["regime"].replace("_", "-"), "method": name, "n_aug": count}
+        line = lines.setdefault((cell["table"], cell["method"], count), place)
+        spread = "" if cell["sd"] != cell["sd"] else f" ± {cell['sd']:.3f}"
+        line[cell["column"]] = f"{cell['paper']:.3f}{spread}"
+    notes = (
+        "Mean ± standard deviation over four seeds; the deviation of an average is the mean of the three above it.",
+    )
+    return ReportTable(pd.DataFrame(lines.values()).fillna("–"), "Tables 1 to 6 of the paper, as printed", notes)
+
+
 def stored_table(paper: str) -> ReportTable:
     """One line a stored run of the paper's notebook."""
     return overview_table(stored_runs(notebook=paper))
@@ -55,6 +78,7 @@ def stored_table(paper: str) -> ReportTable:
 TABLES: dict[str, Callable[[str], ReportTable]] = {
     "claims": claims_table,
     "differences": differences_table,
+    "power": lambda paper: paper_power_table(paper=paper),
     "published": published_table,
     "stored": stored_table,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ AP_STEP = "ap_step"
 AP_TRAPEZOID = "ap_trapezoid"
 PRECISION = "precision_best_f1"
 RECALL = "recall_best_f1"
+PRECISION_HONEST = "precision_validation"
+RECALL_HONEST = "recall_validation"
 FID_64 = "fid_64"
 FID_192 = "fid_192"
 
@@ -22,8 +25,8 @@ PROTOCOL = {
     AP_TRAPEZOID: "trapezoid AP",
     PRECISION: "best-F1 threshold, test set",
     RECALL: "best-F1 threshold, test set",
-    "precision_validation": "threshold from validation",
-    "recall_validation": "threshold from validation",
+    PRECISION_HONEST: "threshold from validation",
+    RECALL_HONEST: "threshold from validation",
     FID_64: "Inception, first max-pool",
     FID_192: "Inception, second max-pool",
 }
@@ -62,6 +65,21 @@ def by_seed(rows: pd.DataFrame, **where: object) -> pd.Series:
     for column, value in where.items():
         rows = rows[rows[column] == value]
     return rows.groupby("seed")["value"].mean().astype(float).sort_index()
+
+
+def by_seed_over_counts(rows: pd.DataFrame, counts: Iterable[int]) -> pd.Series:
+    """Mean over several ``n_aug`` by seed, of the seeds that have all of them; empty without counts.
+
+    Args:
+        rows: result rows of one method, metric and regime.
+        counts: the ``n_aug`` to average over.
+    """
+    counts = sorted(counts)
+    chosen = rows[rows["n_aug"].isin(counts)]
+    if not counts or chosen.empty:
+        return pd.Series(dtype=float, index=pd.Index([], name="seed"))
+    by_count = chosen.pivot_table(index="seed", columns="n_aug", values="value").reindex(columns=counts)
+    return by_count.dropna().mean(axis=1).astype(float).sort_index()
 
 
 def summarise(values: pd.Series | list[float]) -> SeedSummary:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report import published
+from defectlab.report.cells import cell_line, notes, our_cells, rows_of_one_run, smoke_note, where
 from defectlab.report.identity import method
 from defectlab.report.summary import (
     AP_STEP,
@@ -22,11 +22,9 @@ from defectlab.report.summary import (
     PROTOCOL,
     RECALL,
     by_seed,
-    mean_and_sd,
-    require_rows,
     summarise,
 )
-from defectlab.report.verdict import CELL_RULE, Verdict, evidence, is_comparable, of_cell
+from defectlab.report.verdict import evidence, is_comparable, of_cell
 
 Cell = Mapping[Hashable, Any]
 """A row of `defectlab.report.published.diag_cells`."""
@@ -91,13 +89,13 @@ def detection_table(rows: pd.DataFrame, regime: str, n_aug: Sequence[int] | int 
             f"DIAG prints no table for regime {regime!r}; it has zero_shot (Table I) and full_shot (Table II)"
         )
     counts = _counts(n_aug, cells)
-    rows = _one_run(rows)
+    rows = rows_of_one_run(rows)
     own = rows[rows["regime"] == regime]
     lines = [_detection_line(cell, own) for cell in cells.to_dict("records") if cell["n_aug"] in counts]
     lines += _only_here(own, set(cells["method"]), counts)
     table = "I" if regime == "zero_shot" else "II"
-    caption = f"DIAG, Table {table} ({regime.replace('_', '-')}): the paper on KSDD2, here on {_where(rows)}"
-    return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _DETECTION_NOTE))
+    caption = f"DIAG, Table {table} ({regime.replace('_', '-')}): the paper on KSDD2, here on {where(rows)}"
+    return ReportTable(pd.DataFrame(lines), caption, notes(rows, _DETECTION_NOTE))
 
 
 def fidelity_table(rows: pd.DataFrame) -> ReportTable:
@@ -107,16 +105,16 @@ def fidelity_table(rows: pd.DataFrame) -> ReportTable:
         rows: result rows of one data set and one profile; metrics ``fid_64`` and ``fid_192``. Other Frechet
             distances (metrics that start with ``frechet``) are listed below, without a value of the paper.
     """
-    rows = _one_run(rows)
+    rows = rows_of_one_run(rows)
     cells = published.diag_cells()
     cells = cells[cells["table"] == "III"]
     lines = [_line(cell, rows, _METRIC[cell["column"]]) for cell in cells.to_dict("records")]
     others = rows[rows["metric"].str.startswith("frechet")]
     for key, metric in sorted(set(zip(others["method"], others["metric"], strict=True))):
         summary = summarise(by_seed(others, method=key, metric=metric))
-        lines.append(_cells(key, None, metric, None, summary, "other features, not FID", None))
-    caption = f"DIAG, Table III: the paper on KSDD2, here on {_where(rows)}"
-    return ReportTable(pd.DataFrame(lines).drop(columns="n_aug"), caption, _notes(rows, _FIDELITY_NOTE))
+        lines.append(cell_line(key, "", metric, "–", summary, "other features, not FID", None))
+    caption = f"DIAG, Table III: the paper on KSDD2, here on {where(rows)}"
+    return ReportTable(pd.DataFrame(lines).drop(columns="n_aug"), caption, notes(rows, _FIDELITY_NOTE))
 
 
 def results_table(rows: pd.DataFrame, metrics: Sequence[str] | None = None) -> ReportTable:
@@ -128,7 +126,7 @@ def results_table(rows: pd.DataFrame, metrics: Sequence[str] | None = None) -> R
             threshold (``best_f1``, chosen on the test images) and at the honest one (``validation``), then the AP of
             each class of defects that the rows have.
     """
-    rows = _one_run(rows)
+    rows = rows_of_one_run(rows)
     if metrics is None:
         metrics = (*_SHOWN, *sorted(name for name in set(rows["metric"]) if name.startswith(f"{AP_STEP}_")))
     settings = sorted(set(zip(rows["regime"], rows["method"], rows["n_aug"], strict=True)))
@@ -137,8 +135,8 @@ def results_table(rows: pd.DataFrame, metrics: Sequence[str] | None = None) -> R
         values = by_seed(rows, regime=regime, method=key, n_aug=count, metric=metric)
         if len(values):
             place = {"regime": regime, "method": method(key).name, "n_aug": count, "metric": metric}
-            lines.append({**place, **_ours(summarise(values))})
-    return ReportTable(pd.DataFrame(lines), f"Results on {_where(rows)}", _smoke_note(rows))
+            lines.append({**place, **our_cells(summarise(values))})
+    return ReportTable(pd.DataFrame(lines), f"Results on {where(rows)}", smoke_note(rows))
 
 
 def _detection_line(cell: Cell, rows: pd.DataFrame) -> dict[str, object]:
@@ -151,7 +149,9 @@ def _line(cell: Cell, rows: pd.DataFrame, metric: str) -> dict[str, object]:
     summary = summarise(by_seed(own)) if len(own) else None
     judged = evidence(own)
     verdict = of_cell(cell["paper"], summary if len(judged) else None, is_comparable(judged))
-    return _cells(cell["method"], cell["n_aug"], cell["column"], cell["paper"], summary, PROTOCOL[metric], verdict)
+    count: object = "" if pd.isna(cell["n_aug"]) else int(cell["n_aug"])
+    printed = f"{cell['paper']:.3f}"
+    return cell_line(cell["method"], count, cell["column"], printed, summary, PROTOCOL[metric], verdict)
 
 
 def _only_here(rows: pd.DataFrame, known: set[str], counts: Sequence[int]) -> list[dict[str, object]]:
@@ -162,37 +162,8 @@ def _only_here(rows: pd.DataFrame, known: set[str], counts: Sequence[int]) -> li
     for (key, count), (column, metric) in product(settings, {"AP": AP_STEP, **_METRIC}.items()):
         values = by_seed(rows, method=key, n_aug=count, metric=metric)
         if len(values):
-            lines.append(_cells(key, count, column, None, summarise(values), PROTOCOL[metric], None))
+            lines.append(cell_line(key, int(count), column, "–", summarise(values), PROTOCOL[metric], None))
     return lines
-
-
-def _cells(
-    key: str,
-    n_aug: float | None,
-    column: str,
-    paper: float | None,
-    ours: SeedSummary | None,
-    protocol: str,
-    verdict: Verdict | None,
-) -> dict[str, object]:
-    return {
-        "method": method(key).name,
-        "n_aug": "" if n_aug is None or pd.isna(n_aug) else int(n_aug),
-        "metric": column,
-        "paper": "–" if paper is None else f"{paper:.3f}",
-        **_ours(ours),
-        "protocol": protocol,
-        "verdict": "–" if verdict is None else verdict.marked,
-    }
-
-
-def _ours(summary: SeedSummary | None) -> dict[str, object]:
-    if summary is None:
-        return {"ours": "–", "interval": "–", "seeds": "–", "n": 0}
-    n = len(summary.values)
-    interval = f"{summary.interval.low:.3f} to {summary.interval.high:.3f}" if n > 1 else "–"
-    seeds = ", ".join(f"{value:.3f}" for value in summary.values)
-    return {"ours": mean_and_sd(summary, 3), "interval": interval, "seeds": seeds, "n": n}
 
 
 def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]:
@@ -203,34 +174,6 @@ def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]
     if not set(wanted) & set(printed):
         raise ValueError(f"DIAG prints values for n_aug {', '.join(map(str, printed))}; asked for {wanted}")
     return wanted
-
-
-def _one_run(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = require_rows(rows)
-    if rows.empty:
-        raise ValueError("expected result rows, got none")
-    for column in ("dataset", "profile"):
-        if rows[column].nunique() > 1:
-            raise ValueError(
-                f"one table shows one {column}; got {', '.join(sorted(set(rows[column])))}: filter the rows"
-            )
-    return rows
-
-
-def _where(rows: pd.DataFrame) -> str:
-    return f"{rows['dataset'].iloc[0]} ({rows['profile'].iloc[0]} profile)"
-
-
-def _smoke_note(rows: pd.DataFrame) -> tuple[str, ...]:
-    return ("Smoke profile: not a result.",) if (rows["profile"] == "smoke").any() else ()
-
-
-def _notes(rows: pd.DataFrame, protocol: str) -> tuple[str, ...]:
-    notes = [protocol, "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds.", CELL_RULE]
-    if not is_comparable(rows):
-        notes.append(f"Here: {_where(rows)}, not KSDD2 at the paper profile, so absolute values are not comparable; "
-                     "the verdicts on the claims concern orderings.")  # fmt: skip
-    return (*notes, *_smoke_note(rows))
 
 
 def _html_row(cells: list[object]) -> str:

@@ -45,7 +45,8 @@ ORDERING_RULE = (
     "An ordering is reproduced when the 95 % interval of the difference paired by seed lies above zero, partly "
     "reproduced when only the mean does, and not reproduced otherwise. A claim made of several orderings is reproduced "
     "when each of them is, not reproduced when none holds, and partly reproduced in between or where some were not "
-    "attempted. Smoke runs are no evidence."
+    "attempted. That two sides are on par is reproduced when the whole interval lies within "
+    f"{TOLERANCE} of zero, and partly when only the mean does. Smoke runs are no evidence."
 )
 CELL_RULE = (
     "A cell is reproduced when the paper's value lies in the 95 % interval of our mean over seeds, partly reproduced "
@@ -60,6 +61,18 @@ def of_ordering(difference: PairedDifference | None) -> Verdict:
         return Verdict.NOT_ATTEMPTED
     seen = {"reproduced": Verdict.REPRODUCED, "consistent": Verdict.PARTLY}
     return seen.get(difference.verdict(expected=1), Verdict.NOT)
+
+
+def of_equality(difference: PairedDifference | None) -> Verdict:
+    """Verdict on "both sides are on par" from the paired differences: an equivalence test with `TOLERANCE`.
+
+    An interval that merely contains zero shows nothing: with few seeds any two methods would be on par.
+    """
+    if difference is None:
+        return Verdict.NOT_ATTEMPTED
+    if difference.t.low >= -TOLERANCE and difference.t.high <= TOLERANCE:
+        return Verdict.REPRODUCED
+    return Verdict.PARTLY if abs(difference.mean) <= TOLERANCE else Verdict.NOT
 
 
 def of_cell(paper: float, ours: SeedSummary | None, comparable: bool) -> Verdict:

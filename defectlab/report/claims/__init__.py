@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import combinations, product
@@ -14,25 +14,59 @@ import pandas as pd
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report import published
 from defectlab.report.identity import method
-from defectlab.report.summary import AP_STEP, FID_64, FID_192, by_seed, paired, require_rows
-from defectlab.report.verdict import Verdict, combine, evidence, of_ordering
+from defectlab.report.summary import (
+    AP_STEP,
+    AP_TRAPEZOID,
+    FID_64,
+    FID_192,
+    PRECISION,
+    PROTOCOL,
+    RECALL,
+    by_seed,
+    by_seed_over_counts,
+    paired,
+    require_rows,
+)
+from defectlab.report.verdict import Verdict, combine, evidence, of_equality, of_ordering
 
-_COLUMNS = {AP_STEP: "AP", FID_64: "FID_64", FID_192: "FID_192"}  # metric of a row -> column of the published table
-_KINDS = ("order", "counts", "regimes")
+# metric of a row -> column of the published table
+COLUMNS = {
+    AP_STEP: "AP",
+    AP_TRAPEZOID: "AP",
+    PRECISION: "precision",
+    RECALL: "recall",
+    FID_64: "FID_64",
+    FID_192: "FID_192",
+}
+_KINDS = {
+    "order": "each n_aug apart",
+    "counts": "between values of n_aug",
+    "regimes": "between regimes at equal n_aug",
+    "averages": "mean over the paper's n_aug that both sides have, seed by seed",
+}
+_SIGNS = {"higher": ">", "lower": "<", "equal": "≈"}
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of an ordering; ``None`` where the claim does not fix it."""
+    """One side of an ordering; ``None`` where the claim does not fix it.
+
+    Attributes:
+        method: short name.
+        regime: ``None`` where the metric does not depend on it.
+        n_aug: ``None`` where the metric does not depend on it, and in an average over ``counts``.
+        counts: values of ``n_aug`` that the side averages over, empty where it does not.
+    """
 
     method: str
     regime: str | None
     n_aug: int | None
+    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One side is better than the other in one metric."""
+    """One side is better than the other in one metric, or, where ``better`` is ``"equal"``, on par with it."""
 
     metric: str
     better: str
@@ -40,12 +74,11 @@ class Relation:
     right: Side
 
     def __str__(self) -> str:
-        sign = ">" if self.better == "higher" else "<"
-        return f"{self.metric}: {_describe(self.left)} {sign} {_describe(self.right)}"
+        return f"{self.metric}: {_describe(self.left)} {_SIGNS[self.better]} {_describe(self.right)}"
 
     def gain(self, left: float, right: float) -> float:
-        """Difference, positive where the relation holds."""
-        return left - right if self.better == "higher" else right - left
+        """Difference, positive where an ordering holds; left minus right where the sides are claimed to be on par."""
+        return right - left if self.better == "lower" else left - right
 
 
 @dataclass(frozen=True)
@@ -58,6 +91,7 @@ class Claim:
         statement: what is claimed, in one sentence.
         where: table or section.
         relations: orderings that make up the claim.
+        tested: how: what is compared, paired by seed.
         remark: what a reader should know before the verdict.
     """
 
@@ -66,6 +100,7 @@ class Claim:
     statement: str
     where: str
     relations: tuple[Relation, ...]
+    tested: str = ""
     remark: str = ""
 
 
@@ -80,6 +115,7 @@ class Finding:
         paper: difference that the paper prints, positive where the ordering holds.
         ours: our differences paired by seed, ``None`` where a side has no rows.
         verdict: by the stated rule.
+        counts: values of ``n_aug`` that an average took in, empty where none was taken.
     """
 
     claim: str
@@ -88,6 +124,7 @@ class Finding:
     paper: float
     ours: PairedDifference | None
     verdict: Verdict
+    counts: tuple[int, ...] = ()
 
 
 def load_claims(paper: str = "diag") -> tuple[Claim, ...]:
@@ -112,7 +149,7 @@ def evaluate(claim: Claim, rows: pd.DataFrame) -> list[Finding]:
     """
     rows = evidence(require_rows(rows))
     return [
-        _finding(claim.id, str(dataset), relation, own)
+        _finding(claim, str(dataset), relation, own)
         for dataset, own in rows.groupby("dataset", sort=True)
         for relation in claim.relations
     ]
@@ -151,6 +188,7 @@ def findings_table(rows: pd.DataFrame, paper: str = "diag") -> pd.DataFrame:
                 "low": finding.ours.t.low if finding.ours else float("nan"),
                 "high": finding.ours.t.high if finding.ours else float("nan"),
                 "per_seed": finding.ours.values if finding.ours else (),
+                "n_aug": ", ".join(map(str, finding.counts)),
                 "verdict": finding.verdict.value,
             }
             for finding in findings
@@ -159,13 +197,18 @@ def findings_table(rows: pd.DataFrame, paper: str = "diag") -> pd.DataFrame:
 
 
 def _claim(paper: str, entry: dict[str, Any]) -> Claim:
-    if entry["kind"] not in _KINDS or entry["better"] not in ("higher", "lower"):
+    orders = [{**entry, **order} for order in entry.get("orders", [{}])]
+    wrong = [order["better"] for order in orders if order["better"] not in _SIGNS]
+    if entry["kind"] not in _KINDS or wrong:
         raise ValueError(
-            f"claim {entry['id']} of {paper}: kind must be one of {', '.join(_KINDS)} and better higher or lower, "
-            f"got {entry['kind']!r} and {entry['better']!r}"
+            f"claim {entry['id']} of {paper}: kind must be one of {', '.join(_KINDS)} and better one of "
+            f"{', '.join(_SIGNS)}, got {entry['kind']!r} and {', '.join(map(repr, wrong)) or repr(orders[0]['better'])}"
         )
-    relations = tuple(_relations(entry))
-    return Claim(paper, entry["id"], entry["statement"], entry["where"], relations, entry.get("remark", ""))
+    relations = tuple(relation for order in orders for relation in _relations(order))
+    protocols = dict.fromkeys(PROTOCOL[relation.metric] for relation in relations)
+    how = f"; {_KINDS[entry['kind']]}" if entry["n_aug"] else ""
+    tested = f"{'; '.join(protocols)}{how}; differences paired by seed"
+    return Claim(paper, entry["id"], entry["statement"], entry["where"], relations, tested, entry.get("remark", ""))
 
 
 def _relations(entry: dict[str, Any]) -> Iterator[Relation]:
@@ -174,6 +217,8 @@ def _relations(entry: dict[str, Any]) -> Iterator[Relation]:
         lines = [[Side(m, r, n) for m in methods] for n, r in product(counts, regimes)]
     elif entry["kind"] == "counts":
         lines = [[Side(m, r, n) for n in counts] for m, r in product(methods, regimes)]
+    elif entry["kind"] == "averages":
+        lines = [[_averaged(m, r, counts) for m in methods] for r in regimes]
     else:
         lines = [[Side(m, r, n) for r in regimes] for n, m in product(counts, methods)]
     # Each line runs from best to worst; every pair in it is claimed, so that a missing method leaves the others.
@@ -181,31 +226,64 @@ def _relations(entry: dict[str, Any]) -> Iterator[Relation]:
         yield from (Relation(metric, entry["better"], a, b) for line in lines for a, b in combinations(line, 2))
 
 
-def _finding(claim: str, dataset: str, relation: Relation, rows: pd.DataFrame) -> Finding:
-    left, right = (_values(side, relation.metric, rows) for side in (relation.left, relation.right))
-    ours = paired(left, right) if relation.better == "higher" else paired(right, left)
-    paper = relation.gain(_printed(relation.left, relation.metric), _printed(relation.right, relation.metric))
-    return Finding(claim, dataset, relation, paper, ours, of_ordering(ours))
+def _averaged(key: str, regime: str, counts: Sequence[int]) -> Side:
+    """The average of a method over the counts; training without added images has one count, 0."""
+    return Side(key, regime, 0) if key == "none" else Side(key, regime, None, tuple(counts))
 
 
-def _values(side: Side, metric: str, rows: pd.DataFrame) -> pd.Series:
+def _finding(claim: Claim, dataset: str, relation: Relation, rows: pd.DataFrame) -> Finding:
+    sides = (relation.left, relation.right)
+    own = [_rows_of(side, relation.metric, rows) for side in sides]
+    counts = _shared_counts(sides, own)
+    left, right = (
+        by_seed_over_counts(part, counts) if side.counts else by_seed(part)
+        for side, part in zip(sides, own, strict=True)
+    )
+    ours = paired(right, left) if relation.better == "lower" else paired(left, right)
+    paper = relation.gain(*(printed_value(claim.paper, side, relation.metric) for side in sides))
+    verdict = of_equality(ours) if relation.better == "equal" else of_ordering(ours)
+    return Finding(claim.id, dataset, relation, paper, ours, verdict, counts if ours else ())
+
+
+def _rows_of(side: Side, metric: str, rows: pd.DataFrame) -> pd.DataFrame:
     where = {"method": side.method, "metric": metric, "regime": side.regime, "n_aug": side.n_aug}
-    return by_seed(rows, **{column: value for column, value in where.items() if value is not None})
+    for column, value in where.items():
+        if value is not None:
+            rows = rows[rows[column] == value]
+    return rows
 
 
-def _printed(side: Side, metric: str) -> float:
-    cells = published.diag_cells()
-    cells = cells[(cells["method"] == side.method) & (cells["column"] == _COLUMNS[metric])]
+def _shared_counts(sides: Sequence[Side], own: Sequence[pd.DataFrame]) -> tuple[int, ...]:
+    """Counts that every averaged side has rows of: an average over other counts would not be like with like."""
+    averaged = [set(side.counts) & set(part["n_aug"]) for side, part in zip(sides, own, strict=True) if side.counts]
+    return tuple(sorted(int(count) for count in set.intersection(*averaged))) if averaged else ()
+
+
+def printed_value(paper: str, side: Side, metric: str) -> float:
+    """Value that a paper prints for one side of a relation: of an average, that of its "Average" row."""
+    return float(_printed_cell(paper, side, metric)["paper"])
+
+
+def printed_deviation(paper: str, side: Side, metric: str) -> float:
+    """Standard deviation over seeds that a paper prints for one side, ``NaN`` where it prints none."""
+    return float(_printed_cell(paper, side, metric).get("sd", float("nan")))
+
+
+def _printed_cell(paper: str, side: Side, metric: str) -> pd.Series:
+    cells = published.cells(paper)
+    cells = cells[(cells["method"] == side.method) & (cells["column"] == COLUMNS[metric])]
     if side.regime is not None:
-        cells = cells[(cells["regime"] == side.regime) & (cells["n_aug"] == side.n_aug)]
-    return float(cells["paper"].item())
+        cells = cells[cells["regime"] == side.regime]
+        cells = cells[cells["row"] == "average"] if side.counts else cells[cells["n_aug"] == side.n_aug]
+    (only,) = cells.index
+    return cells.loc[only]
 
 
 def _describe(side: Side) -> str:
-    parts = [method(side.method).name]
-    if side.regime is not None:
-        parts.append(f"({side.regime.replace('_', '-')}, {side.n_aug})")
-    return " ".join(parts)
+    if side.regime is None:
+        return method(side.method).name
+    count = "average" if side.counts else side.n_aug
+    return f"{method(side.method).name} ({side.regime.replace('_', '-')}, {count})"
 
 
 def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dict[str, str]:
@@ -216,6 +294,7 @@ def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dic
         "claim": claim.id,
         "statement": claim.statement,
         "where": claim.where,
+        "tested": claim.tested,
         "dataset": dataset,
         "held": f"{held} of {attempted} tried, {len(claim.relations)} claimed",
         "verdict": judged.marked,
