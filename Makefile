@@ -10,6 +10,11 @@ PYTHON ?= python3
 JOBS ?= 2
 N_AUG ?= 100
 BOOK_PROFILE ?= laptop
+PAPER ?= in_and_out
+PROFILE ?= laptop
+CORES ?= 2
+DATASET ?=
+GRID ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -21,7 +26,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export OMP_WAIT_POLICY := PASSIVE
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo test lint unit notebooks book book-smoke bench lock clean
+.PHONY: help setup demo grid test lint unit notebooks book book-smoke bench lock clean
 
 .NOTPARALLEL:  # the cheap checks of `test` first, in the order they are named
 
@@ -40,6 +45,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)  ## run the DIAG notebook on the embedded default: minutes on two cores, nothing to download
 	$(BIN)/defectlab run diag -p n_aug $(N_AUG)
+
+grid: $(STAMP)  ## run a paper's grid: PAPER=in_and_out or diag, PROFILE, CORES, DATASET; GRID='-p epochs 5 --seeds 0 1'
+	$(BIN)/defectlab grid run $(PAPER) --profile $(PROFILE) --cores $(CORES) $(if $(DATASET),--dataset $(DATASET)) $(GRID)
 
 test: lint unit notebooks book-smoke  ## all checks: lint, types, unit tests, notebooks, book
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("notebooks", "book", "tests")
+EXTRAS = ("notebooks", "book", "tests", "grid")
 LINUX_ONLY = ("nvidia-", "cuda-", "triton")
 HEAD = """\
 # Every package of `make setup`, pinned; written by `make lock`, not by hand. Python 3.11 and later.

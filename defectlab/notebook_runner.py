@@ -136,7 +136,7 @@ def register(subparsers: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    parameters = {**{name: _literal(value) for name, value in args.parameter}, **dict(args.raw)}
+    parameters = {**{name: literal(value) for name, value in args.parameter}, **dict(args.raw)}
     done = run_notebook(args.notebook, parameters, args.out)
     if done.run is not None:
         table = read_results(done.run / "results.csv")
@@ -162,7 +162,7 @@ def _cell(values: pd.Series[float]) -> str:
     return f"{values.mean():.3f}{spread}"
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """A number, truth value or list that the text spells; the text itself where it spells none."""
     try:
         return ast.literal_eval(text)

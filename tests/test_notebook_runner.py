@@ -62,7 +62,7 @@ def test_a_notebook_that_is_not_there_is_reported_with_those_that_are(tmp_path, 
     ("text", "value"), [("100", 100), ("1e2", 100.0), ("[0, 1]", [0, 1]), ("True", True), ("zero_shot", "zero_shot")]
 )
 def test_a_value_on_the_command_line_is_read_as_python_writes_it(text, value):
-    assert notebook_runner._literal(text) == value
+    assert notebook_runner.literal(text) == value
 
 
 def test_the_table_has_a_column_for_each_method_and_number_of_images():
