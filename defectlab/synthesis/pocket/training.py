@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import math
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
-from defectlab.files import atomic_path, write_text
 from defectlab.synthesis.pocket.examples import ExampleStream
 from defectlab.synthesis.pocket.haar import haar
 from defectlab.synthesis.pocket.network import WordEncoder, make_scheduler, make_unet
+from defectlab.synthesis.pocket.resumable import ResumableTrainer, stratified_steps
 from defectlab.synthesis.pocket.scales import Scales
 from defectlab.synthesis.pocket.storage import write_model
 from defectlab.synthesis.pocket.words import DEFECTS
@@ -94,7 +90,7 @@ def initial_network(seed: int) -> nn.ModuleDict:
         return nn.ModuleDict({"unet": unet, "words": WordEncoder()})
 
 
-class Trainer:
+class Trainer(ResumableTrainer):
     """One training run in a folder, which a second call goes on with.
 
     Args:
@@ -103,69 +99,26 @@ class Trainer:
         device: ``"cpu"`` or ``"cuda"``.
     """
 
+    name = "pocket"
+
     def __init__(self, folder: Path, settings: TrainingSettings, device: str = "cpu") -> None:
-        self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.net = initial_network(settings.seed).to(self.device)
-        self.average = {name: p.detach().clone() for name, p in self.net.named_parameters()}
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=1e-3)
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.settings = settings
+        super().__init__(folder, settings, initial_network(settings.seed), device)
         scheduler: Any = make_scheduler()
         self.alphas = scheduler.alphas_cumprod
-        self.step = 0
         self.scales = measure_scales(settings)
-        self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        """File that holds all that a resume needs."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def log(self) -> Path:
-        """Table of step, smoothed loss, learning rate and seconds."""
-        return self.folder / "log.csv"
-
-    def run(self) -> None:
-        """Trains to the last step; writes a checkpoint and the model every 250 steps and at the end."""
-        examples = self._examples()
-        started, smooth = time.time(), None
-        for step in tqdm(range(self.step, self.settings.steps), disable=None, desc="pocket"):
-            loss = self._train_step(next(examples))
-            if not math.isfinite(loss):
-                raise RuntimeError(
-                    f"the loss is {loss} at step {step}: lower lr; the last good state is {self.checkpoint}"
-                )
-            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
-            self.step = step + 1
-            if self.step % 50 == 0:
-                self._log(smooth, time.time() - started)
-            if self.step % 250 == 0 or self.step == self.settings.steps:
-                self.save()
 
     def _examples(self) -> Iterator[dict[str, Tensor]]:
         size = self.settings.batch_size
         stream = ExampleStream(self.settings.seed, size, self.step, self.settings.tight_masks_from)
         return iter(DataLoader(stream, batch_size=size, num_workers=self.settings.workers))
 
-    def _train_step(self, batch: dict[str, Tensor]) -> float:
-        self._set_rate()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            loss = self._loss(batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, p in self.net.named_parameters():
-                self.average[name].lerp_(p, 1 - decay)
-        return loss.item()
+    def _write_model(self, folder: Path) -> None:
+        write_model(folder, self.average, self.scales, self.settings, self.step)
 
     def _loss(self, batch: dict[str, Tensor]) -> Tensor:
         n = len(batch["defect"])
-        # stratified steps: one in each n-th of the schedule
-        t = ((torch.arange(n) + torch.rand(n, generator=self.generator)) / n * 1000).long().clamp(max=999)
+        t = stratified_steps(n, self.generator)
         x0 = self.scales.latents(batch["layer"], batch["defect"])
         noise = torch.randn(x0.shape, generator=self.generator)
         signal, spread = (v.view(-1, 1, 1, 1) for v in (self.alphas[t].sqrt(), (1 - self.alphas[t]).sqrt()))
@@ -189,55 +142,3 @@ class Trainer:
         defect = torch.where(draw[0] < self.settings.empty_prompts, len(DEFECTS), batch["defect"])
         polarity = torch.where(draw[1] < self.settings.unsaid_polarity, 0, batch["polarity"])
         return defect, polarity
-
-    def _set_rate(self) -> None:
-        s = self.settings
-        progress = (self.step - s.warm_up) / max(1, s.steps - s.warm_up)
-        cosine = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0), 1)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = s.lr * min(1, (self.step + 1) / s.warm_up) * cosine
-
-    def save(self) -> None:
-        """Writes the checkpoint and the averaged model, each whole or not at all."""
-        state = {
-            "net": self.net.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
-            "generator": self.generator.get_state(), "step": self.step, "settings": asdict(self.settings),
-        }  # fmt: skip
-        with atomic_path(self.checkpoint) as partial:
-            torch.save(state, partial)
-        write_model(self.folder / "model", self.average, self.scales, self.settings, self.step)
-
-    def _resume(self) -> None:
-        if not self.checkpoint.exists():
-            return
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        if state["settings"] != asdict(self.settings):
-            changed = {
-                k: (v, state["settings"].get(k))
-                for k, v in asdict(self.settings).items()
-                if state["settings"].get(k) != v
-            }
-            raise ValueError(
-                f"{self.checkpoint} was trained with other settings (asked, found): {changed}; use a new folder"
-            )
-        self.net.load_state_dict(state["net"])
-        self.average, self.step = state["average"], state["step"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"].cpu())
-
-        self._forget_after(self.step)
-
-    def _forget_after(self, step: int) -> None:
-        """Drops the lines of the log that a resumed training writes again."""
-        if self.log.exists():
-            head, *lines = self.log.read_text().splitlines()
-            kept = [line for line in lines if int(line.partition(",")[0]) <= step]
-            write_text(self.log, "\n".join([head, *kept]) + "\n")
-
-    def _log(self, loss: float, seconds: float) -> None:
-        new = not self.log.exists()
-        with self.log.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", "loss", "lr", "seconds"])
-            writer.writerow([self.step, f"{loss:.5f}", f"{self.optimiser.param_groups[0]['lr']:.2e}", f"{seconds:.0f}"])

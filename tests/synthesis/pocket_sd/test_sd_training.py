@@ -29,11 +29,11 @@ def killed_after(trainer, steps, monkeypatch):
     """Runs until a step has been saved and the next is under way."""
     step = trainer._train_step
 
-    def train_step(images, captions):
+    def train_step(batch):
         if trainer.step == steps:
             trainer.save()
             raise Killed
-        return step(images, captions)
+        return step(batch)
 
     monkeypatch.setattr(trainer, "_train_step", train_step)
     with pytest.raises(Killed):
@@ -58,7 +58,7 @@ def test_the_loss_falls_on_one_batch(tmp_path):
     batch = examples.BatchStream(0, 4).draw(0)
     losses = []
     for _ in range(40):
-        losses.append(trainer._train_step(*batch))
+        losses.append(trainer._train_step(batch))
         trainer.step += 1
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
@@ -66,7 +66,7 @@ def test_the_loss_falls_on_one_batch(tmp_path):
 def test_the_text_is_trained_too(tmp_path):
     trainer = Trainer(tmp_path, TrainingSettings(**TINY | {"steps": 1}))
     before = {name: p.detach().clone() for name, p in trainer.net["text"].named_parameters()}
-    trainer._train_step(*examples.BatchStream(0, 2).draw(0))
+    trainer._train_step(examples.BatchStream(0, 2).draw(0))
     changed = {name for name, p in trainer.net["text"].named_parameters() if not torch.equal(p, before[name])}
     assert any("token_embedding" in name for name in changed) and any("layers.0" in name for name in changed)
 
@@ -97,7 +97,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_training_and_nothing_is_saved(tmp_path, monkeypatch, bad):
     trainer = Trainer(tmp_path, TrainingSettings(**TINY | {"steps": 2}))
-    monkeypatch.setattr(trainer, "_loss", lambda *batch: trainer.net["unet"].conv_in.weight.sum() * 0 + bad)
+    monkeypatch.setattr(trainer, "_loss", lambda batch: trainer.net["unet"].conv_in.weight.sum() * 0 + bad)
     with pytest.raises(RuntimeError, match=r"the loss is (nan|inf) at step 0: lower lr"):
         trainer.run()
     assert not trainer.checkpoint.exists()
