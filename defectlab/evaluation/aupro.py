@@ -100,6 +100,7 @@ def area_under_pro(table: PixelTable, fpr_limit: float = FPR_LIMIT) -> float:
     b = (table.above + table.tied) / table.n_normal
     rise = np.minimum(b, fpr_limit) - np.minimum(a, fpr_limit)
     slope = np.divide(1.0, b - a, out=np.zeros_like(a), where=b > a)
-    # with [v] = min(v, L): integral over [0, L] of min(max((x - a) / (b - a), 0), 1) = L - [b] + ([b] - [a])^2 / 2(b - a)
+    # where [v] = min(v, L): integral over [0, L] of min(max((x - a) / (b - a), 0), 1) dx
+    #     = L - [b] + ([b] - [a])^2 / (2 (b - a))
     area = fpr_limit - np.minimum(b, fpr_limit) + rise**2 * slope / 2
     return float(min(table.overlap @ area / (table.n_regions * fpr_limit), 1.0))

@@ -1,5 +1,7 @@
 """Localisation metrics written out threshold by threshold, independent of the package: slow, for small maps."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.ndimage import label
 
@@ -17,7 +19,7 @@ def regions(masks, connectivity=8):
 def curve(masks, scores, thresholds, strict=False, connectivity=8, overlapping=None):
     """FPR and mean overlap at each threshold, counted anew each time."""
     overlapping = scores if overlapping is None else overlapping
-    normals = np.concatenate([s[~m] for m, s in zip(masks, scores)])
+    normals = np.concatenate([s[~m] for m, s in zip(masks, scores, strict=True)])
     fpr, pro = [], []
     for t in thresholds:
         above = (lambda s, t=t: s > t) if strict else (lambda s, t=t: s >= t)
@@ -32,7 +34,7 @@ def aupro(masks, scores, limit=0.3, connectivity=8):
     fpr, pro = curve(masks, scores, thresholds, connectivity=connectivity)
     fpr, pro = np.append(0.0, fpr), np.append(0.0, pro)
     area = 0.0
-    for x0, x1, y0, y1 in zip(fpr[:-1], fpr[1:], pro[:-1], pro[1:]):
+    for (x0, x1), (y0, y1) in zip(pairwise(fpr), pairwise(pro), strict=True):
         if x0 >= limit:
             break
         if x1 > limit:
@@ -47,8 +49,8 @@ def stretched_aupro(masks, scores, limit=0.3, overlapping=None):
     low, high = min(s.min() for s in scores), max(s.max() for s in scores)
     thresholds = [low + j * (high - low) / 200 for j in range(200)]
     fpr, pro = curve(masks, scores, thresholds, strict=True, overlapping=overlapping)
-    kept = [(f, p) for f, p in zip(fpr, pro) if f < limit]
+    kept = [(f, p) for f, p in zip(fpr, pro, strict=True) if f < limit]
     if not kept or kept[0][0] == 0:
         return np.nan
-    area = sum((a[0] - b[0]) * (a[1] + b[1]) / 2 for a, b in zip(kept[:-1], kept[1:]))
+    area = sum((a[0] - b[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(kept))
     return area / kept[0][0]

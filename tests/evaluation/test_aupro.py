@@ -139,7 +139,9 @@ def test_the_head_alone_gives_the_same_as_every_pixel():
     masks, scores = category()
     scores = scores.round(1)
     for limit in (0.01, 0.1, 0.3, 0.9):
-        assert aupro(masks, scores, limit) == pytest.approx(area_under_pro(pixel_table(masks, scores), limit), abs=1e-14)
+        assert aupro(masks, scores, limit) == pytest.approx(
+            area_under_pro(pixel_table(masks, scores), limit), abs=1e-14
+        )
 
 
 def test_a_table_that_ends_before_the_limit_is_refused():
@@ -187,10 +189,20 @@ ONE = np.ones((1, 2, 2), dtype=bool)
         (ONE * 0.5, ONE * 1.0, ValueError, "mask must hold 0"),
         (ONE, np.ones((1, 2, 3)), ValueError, r"mask \(2, 2\) and scores \(2, 3\) differ in shape; bring the map"),
         (ONE, np.ones((2, 2, 2)), ValueError, "same n >= 1 images, got 1, 2"),
-        (ONE[:, None], np.ones((1, 1, 2, 2)), ValueError, r"masks must have shape \(n, H, W\), got \(1, 1, 2, 2\).*\[:, 0\]"),
+        (
+            ONE[:, None],
+            np.ones((1, 1, 2, 2)),
+            ValueError,
+            r"masks must have shape \(n, H, W\), got \(1, 1, 2, 2\).*\[:, 0\]",
+        ),
         (ONE[0], np.ones((2, 2)), ValueError, r"one image is masks\[None\]"),
         ([], [], ValueError, "same n >= 1 images, got 0, 0"),
-        ([ONE], [np.ones((1, 2, 2))], ValueError, r"masks: image 0 must have shape \(H >= 1, W >= 1\), got \(1, 2, 2\)"),
+        (
+            [ONE],
+            [np.ones((1, 2, 2))],
+            ValueError,
+            r"masks: image 0 must have shape \(H >= 1, W >= 1\), got \(1, 2, 2\)",
+        ),
         (np.ones((1, 0, 2)), np.ones((1, 0, 2)), ValueError, "image 0 must have shape"),
         (ONE, ONE * 1j, TypeError, "scores must be arrays of real numbers, got ndarray of dtype complex128"),
         (ONE, ["map.png"], TypeError, "scores must be arrays of real numbers, got str"),

@@ -15,7 +15,7 @@ from defectlab.evaluation.aupro_definitions import DEFINITIONS, aupro_by_definit
 def test_the_metric_comes_first_and_is_the_default():
     masks, scores = category()
     values = aupro_by_every_definition(masks, scores)
-    assert list(values) == list(DEFINITIONS) and list(values)[0] == "mvtec_ad"
+    assert list(values) == list(DEFINITIONS) and next(iter(values)) == "mvtec_ad"
     assert values["mvtec_ad"] == aupro_by_definition(masks, scores) == aupro(masks, scores)
 
 

@@ -1,5 +1,7 @@
 """Scores of images from anomaly maps: Eq. 6 by hand, beside torch, and where they end."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def test_fewer_pixels_than_k_give_the_mean_of_all():
 def test_one_pixel_is_the_maximum_and_more_are_no_higher():
     assert top_k_mean(MAPS, k=1).tolist() == maximum(MAPS).tolist()
     scores = [top_k_mean(MAPS, k=k) for k in (1, 2, 10, 100, 1200)]
-    assert all((higher >= lower).all() for higher, lower in zip(scores, scores[1:], strict=False))
+    assert all((higher >= lower).all() for higher, lower in pairwise(scores))
 
 
 def test_the_smoothed_maximum_equals_average_pooling_of_torch():

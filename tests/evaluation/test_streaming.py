@@ -23,14 +23,19 @@ def streamed(masks, scores, batches=None, **options):
 
 
 def assert_within(report, exact):
-    for bounded, number in [*((getattr(report, a), getattr(exact, b)) for a, b in PAIRS), (report.f1, exact.best_f1.f1)]:
+    for bounded, number in [
+        *((getattr(report, a), getattr(exact, b)) for a, b in PAIRS),
+        (report.f1, exact.best_f1.f1),
+    ]:
         assert bounded.lower <= number <= bounded.upper
         assert bounded.lower <= bounded.value <= bounded.upper
         assert abs(bounded.value - number) <= bounded.error
 
 
 @settings(deadline=None, max_examples=60)
-@given(tied_maps(), st.sampled_from([2, 3, 8, 1000]), st.sampled_from([0.05, 0.3, 1.0]), st.sampled_from([1e-9, 0.37, 1e7]))
+@given(
+    tied_maps(), st.sampled_from([2, 3, 8, 1000]), st.sampled_from([0.05, 0.3, 1.0]), st.sampled_from([1e-9, 0.37, 1e7])
+)
 def test_the_exact_values_lie_within_the_limits(maps, bins, limit, scale):
     masks, scores = maps
     scores = np.sin(scores) * scale + scale
@@ -108,7 +113,11 @@ def test_memory_stays_that_of_the_bins():
     stream = streamed(*category(), bins=512)
     before = sum(getattr(stream.histogram, name).nbytes for name in ("normal", "defects", "overlap"))
     stream.update(*category(seed=1))
-    assert before == sum(getattr(stream.histogram, name).nbytes for name in ("normal", "defects", "overlap")) == 3 * 8 * 512
+    assert (
+        before
+        == sum(getattr(stream.histogram, name).nbytes for name in ("normal", "defects", "overlap"))
+        == 3 * 8 * 512
+    )
 
 
 def test_constant_scores_stay_exact():
