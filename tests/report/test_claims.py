@@ -8,9 +8,10 @@ from defectlab.paths import runs_dir
 from defectlab.report import command
 from defectlab.report.claims import evaluate, findings_table, load_claims, scoreboard, verdict
 from defectlab.report.summary import summarise
-from defectlab.report.verdict import Verdict, combine, of_cell
+from defectlab.report.verdict import Verdict, combine, of_cell, of_equality
 
 F1, F2, F3, F4, F5 = load_claims("diag")
+F6, F7, F8 = load_claims("in_and_out")
 METHODS = ("diag", "in_and_out", "memseg")
 
 
@@ -89,6 +90,83 @@ def test_each_data_set_is_judged_alone(rows, make_rows):
     assert board["F1", "ksdd2"] == "✗ not reproduced"
 
 
+def test_the_orderings_of_in_and_out_hold_in_its_own_averages(rows):
+    for claim in (F6, F7, F8):
+        for finding in evaluate(claim, rows):
+            if finding.relation.better == "equal":
+                assert abs(finding.paper) <= 0.05
+            else:
+                assert finding.paper > 0, str(finding.relation)
+
+
+def test_the_gaps_of_the_full_shot_claim_are_those_of_the_specification(rows):
+    paper = {str(finding.relation): finding.paper for finding in evaluate(F8, rows)}
+    gaps = sorted(round(gap, 3) for gap in paper.values())
+    assert gaps == [0.004, 0.004, 0.013, 0.017, 0.017, 0.021]
+
+
+def test_an_average_takes_the_counts_that_both_sides_have(make_rows):
+    rows = make_rows(
+        {
+            ("in_and_out", "zero_shot", 80): [0.5, 0.6],
+            ("in_and_out", "zero_shot", 100): [0.7, 0.8],
+            ("memseg", "zero_shot", 100): [0.4, 0.6],
+            ("memseg", "zero_shot", 120): [0.9, 0.9],
+        },
+        metric="ap_trapezoid",
+    )
+    finding = found(F6, rows)["ap_trapezoid: In&Out (zero-shot, average) > MemSeg (zero-shot, average)"]
+    assert finding.counts == (100,)
+    assert finding.ours.values == pytest.approx((0.3, 0.2))
+
+
+def test_an_average_is_taken_seed_by_seed_over_seeds_with_all_counts(make_rows):
+    rows = make_rows(
+        {
+            ("in_and_out", "full_shot", 80): [0.5, 0.7, 0.9],
+            ("in_and_out", "full_shot", 120): [0.7, 0.7],
+            ("none", "full_shot", 0): [0.5, 0.6, 0.7],
+        },
+        metric="ap_trapezoid",
+    )
+    name = "ap_trapezoid: In&Out (full-shot, average) > No augmentation (full-shot, 0)"
+    finding = found(F8, rows)[name]
+    assert finding.ours.seeds == (0, 1)
+    assert finding.ours.values == pytest.approx((0.1, 0.1))
+    assert finding.paper == pytest.approx(0.021)
+    table = findings_table(rows, "in_and_out").set_index("ordering")
+    assert table["n_aug"][name] == "80, 120"
+
+
+def test_counts_that_the_paper_lacks_are_no_evidence(make_rows):
+    rows = make_rows(
+        {("in_and_out", "zero_shot", 40): [0.9, 0.9], ("memseg", "zero_shot", 40): [0.1, 0.1]}, metric="ap_trapezoid"
+    )
+    assert verdict(F6, rows, "surfaces") == Verdict.NOT_ATTEMPTED
+
+
+def test_being_on_par_needs_an_interval_within_the_tolerance(make_rows):
+    def judged(*left):
+        rows = make_rows(
+            {("memseg", "few_shot", 100): left, ("in_and_out", "few_shot", 100): [0.5] * len(left)},
+            metric="ap_trapezoid",
+        )
+        return found(F7, rows)["ap_trapezoid: MemSeg (few-shot, average) ≈ In&Out (few-shot, average)"].verdict
+
+    assert judged(0.50, 0.51, 0.49) == Verdict.REPRODUCED
+    assert judged(0.30, 0.50, 0.70) == Verdict.PARTLY  # contains zero, which shows nothing
+    assert judged(0.70, 0.71, 0.72) == Verdict.NOT
+    assert judged(0.50) == Verdict.PARTLY
+    assert of_equality(None) == Verdict.NOT_ATTEMPTED
+
+
+def test_each_claim_says_how_it_is_tested():
+    assert F1.tested == "step AP; each n_aug apart; differences paired by seed"
+    assert F5.tested == "Inception, first max-pool; Inception, second max-pool; differences paired by seed"
+    assert F8.tested.startswith("trapezoid AP; mean over the paper's n_aug that both sides have, seed by seed")
+    assert "best-F1 threshold, test set" in F6.tested
+
+
 def test_the_rules_of_combination():
     yes, half, no, none = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT, Verdict.NOT_ATTEMPTED
     assert combine([yes, yes]) == yes
@@ -119,7 +197,7 @@ def test_missing_columns_are_named(rows):
 
 
 def test_an_unknown_paper_lists_the_ledger():
-    with pytest.raises(ValueError, match="no claims of paper 'dig'; the ledger has: diag"):
+    with pytest.raises(ValueError, match="no claims of paper 'dig'; the ledger has: diag, in_and_out"):
         load_claims("dig")
 
 
@@ -150,6 +228,14 @@ def test_the_command_judges_a_results_file(tmp_path, rows, capsys):
 def test_the_command_lists_the_cells(capsys):
     run_command("--cells")
     assert "diag/tableII/diag/120/AP" in capsys.readouterr().out
+    run_command("--paper", "in_and_out", "--cells")
+    assert "in_and_out/table5/in_and_out/120/AP" in capsys.readouterr().out
+
+
+def test_the_command_lists_the_claims_of_in_and_out(capsys):
+    run_command("--paper", "in_and_out")
+    out = capsys.readouterr().out
+    assert all(claim.id in out for claim in (F6, F7, F8))
 
 
 def test_the_command_names_a_missing_file(tmp_path):

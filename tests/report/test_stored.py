@@ -2,6 +2,7 @@ import argparse
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,15 @@ def test_the_overview_has_a_line_for_each_run_with_real_masks_first(finished, ho
     assert list(table["chance"]) == ["0.250"] * 3
     assert table["DIAG minus MemSeg (95 %)"][0].startswith("+0.200")
     assert stored_runs("ddpm") == ()
+
+
+def test_the_gain_shown_is_that_of_the_method_that_the_notebook_is_about(finished, home):
+    keep(finished({"memseg": (0.5, 0.6), "in_and_out": (0.7, 0.8)}))
+    run = load_stored("kolektor")
+    run = replace(run, notebook="in_and_out", rows=run.rows.assign(notebook="in_and_out"))
+    table = overview_table([run]).frame
+    assert table["In&Out minus MemSeg (95 %)"][0].startswith("+0.200")
+    assert "DIAG minus MemSeg (95 %)" not in table
 
 
 def test_claims_are_judged_on_runs_that_differ_in_the_regime_only(finished, home):

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+import defectlab
 from defectlab.report.differences import differences_table, load_differences
 from defectlab.report.tables import ReportTable, detection_table, fidelity_table, results_table
 
@@ -115,6 +118,21 @@ def test_differences_are_numbered_and_cover_the_register():
     assert len(differences_table("diag").frame) == len(items)
 
 
+def test_the_differences_of_in_and_out_cover_its_part_of_the_register():
+    items = load_differences("in_and_out")
+    assert {f"D{n}" for n in range(25, 31)} <= {item.register for item in items}
+    assert all(item.paper and item.code and item.here for item in items)
+
+
+@pytest.mark.parametrize("paper", ["diag", "in_and_out"])
+def test_tests_that_a_list_of_differences_names_are_there(paper):
+    root = Path(defectlab.__file__).resolve().parent.parent
+    for item in load_differences(paper):
+        file, _, name = item.test.partition("::")
+        assert not file or (root / file).is_file(), (item.topic, file)
+        assert not name or f"def {name}(" in (root / file).read_text(encoding="utf-8"), (item.topic, name)
+
+
 def test_an_unknown_list_of_differences_names_those_there_are():
-    with pytest.raises(ValueError, match="no differences of paper 'x'; there are lists for: diag"):
+    with pytest.raises(ValueError, match="no differences of paper 'x'; there are lists for: diag, in_and_out"):
         load_differences("x")

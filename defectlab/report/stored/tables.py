@@ -19,6 +19,8 @@ from defectlab.report.verdict import ORDERING_RULE, Verdict
 BASELINES = ("memseg", "none")
 HONEST = ("precision_validation", "recall_validation")
 NOTHING = "none stored"
+LEADS = {"diag": "diag", "in_and_out": "in_and_out"}
+"""Method that a notebook is about, whose gain over MemSeg the tables show."""
 SEEDS_NOTE = (
     "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what "
     "another training would give on these test images, not what other test images would. Precision and recall are "
@@ -60,9 +62,7 @@ def classes_table(run: StoredRun) -> ReportTable | None:
     lines = []
     for metric in metrics:
         cells = {identity.name: _mean_and_range(rows, identity.key, metric) for identity in _methods(rows)}
-        lines.append(
-            {"class": metric.removeprefix(f"{AP_STEP}_"), **cells, "DIAG minus MemSeg (95 %)": _gain(rows, metric)}
-        )
+        lines.append({"class": metric.removeprefix(f"{AP_STEP}_"), **cells, **_gain(rows, _lead(run), metric)})
     caption = f"{run.title}: step AP of each class against all normal test images"
     return ReportTable(pd.DataFrame(lines), caption, (run.note,))
 
@@ -70,6 +70,7 @@ def classes_table(run: StoredRun) -> ReportTable | None:
 def overview_table(runs: Sequence[StoredRun]) -> ReportTable:
     """One line a stored run: data set, regime, masks, chance, and the step AP of each method with its interval."""
     identities = in_order({key for run in runs for key in run.rows["method"]})
+    leads = dict.fromkeys(_lead(run) for run in runs)
     lines = []
     for run in runs:
         rows = require_rows(run.rows)
@@ -80,7 +81,7 @@ def overview_table(runs: Sequence[StoredRun]) -> ReportTable:
                 "masks": run.masks or "–",
                 "chance": _chance(run),
                 **{identity.name: _mean_and_range(rows, identity.key, AP_STEP) for identity in identities},
-                "DIAG minus MemSeg (95 %)": _gain(rows, AP_STEP),
+                **{name: text for lead in leads for name, text in _gain(rows, lead, AP_STEP).items()},
                 "stored run": run.name,
             }
         )
@@ -147,8 +148,12 @@ def _range(summary: SeedSummary) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}" if len(summary.values) > 1 else "–"
 
 
-def _gain(rows: pd.DataFrame, metric: str) -> str:
-    return _difference(rows, "diag", "memseg", metric)
+def _lead(run: StoredRun) -> str:
+    return LEADS.get(run.notebook, "diag")
+
+
+def _gain(rows: pd.DataFrame, lead: str, metric: str) -> dict[str, str]:
+    return {f"{method(lead).name} minus MemSeg (95 %)": _difference(rows, lead, "memseg", metric)}
 
 
 def _difference(rows: pd.DataFrame, key: str, base: str, metric: str = AP_STEP) -> str:
