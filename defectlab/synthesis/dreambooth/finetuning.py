@@ -69,8 +69,9 @@ def finetune(
             images = regularisation_images(pipeline, settings, place)
         examples = instance_set + regularisation_examples(images, instance_set, settings)
     plans = plan_adapters(pipeline, settings)
+    gpus = [accelerator.device] if accelerator.device.type == "cuda" else []
     with (
-        torch.random.fork_rng(devices=[]),
+        torch.random.fork_rng(devices=gpus),  # the caller's random numbers stay as they are
         adapted(pipeline, plans, settings.seed),
         training_mode(pipeline, settings.gradient_checkpointing),
     ):
