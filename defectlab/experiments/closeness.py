@@ -25,7 +25,15 @@ from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.fine_tuned import FineTuned
 
-ROOMS = ("data", "detection", "evaluation", "experiments/closeness", "experiments/detect", "experiments/splits")
+ROOMS = (
+    "data",
+    "detection",
+    "evaluation",
+    "experiments/closeness",
+    "experiments/detect",
+    "experiments/fidelity",
+    "experiments/splits",
+)
 """Code that the distances depend on; images count with their contents."""
 SAMPLES = 24
 """Images made without the adapter, at most."""

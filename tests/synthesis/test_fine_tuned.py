@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tiny_sd import build_tiny_sd
 
 from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.synthesis import fine_tuned as module
@@ -242,3 +243,36 @@ def test_an_unknown_regime_is_named():
 
 def test_one_prompt_may_be_given_as_text():
     assert SamplingSettings(prompts="skt background").prompts == ("skt background",)
+
+
+QUICK = replace(
+    DreamBoothSettings.smoke(), regularisation_images=1, max_steps=2, resolution=32, smallest_side=16, largest_side=64,
+    rank=2, conv_rank=2, lr=0.05, text_lr=0.05, flips=False,
+)  # fmt: skip
+
+
+def weights(pipeline) -> list[torch.Tensor]:
+    """Copies of all that a fine-tuning may touch."""
+    return [p.detach().clone() for model in (pipeline.unet, pipeline.text_encoder) for p in model.parameters()]
+
+
+def test_a_real_pipeline_learns_is_asked_and_is_left_as_it_was(tmp_path):
+    pipeline = build_tiny_sd()
+    before = weights(pipeline)
+    sampling = SamplingSettings.smoke()
+    method = FineTuned(pipeline, QUICK, replace(sampling, side=32, merge_ratio=1.0), tmp_path, "cpu").fit(surface())
+    made = method.synthesize(surface(), 3, 0, tmp_path / "set")
+    assert [item.image.shape for item in made.items] == [(*SIZE, 3)] * 3
+    assert {item.record["generated"] for item in made.items} == {"48 x 16"}  # 55.4 x 18.5 in steps of 16
+    assert made.items[0].record["adapter"] == method.adapter.fingerprint
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(pipeline), strict=True))
+
+    other = FineTuned(build_tiny_sd(), QUICK, method.sampling, tmp_path, "cpu").fit(surface())
+    assert other.adapter.fingerprint == method.adapter.fingerprint  # picked up, not trained again
+    assert len(list(tmp_path.glob("adapter-*/adapter.json"))) == len(list(tmp_path.glob("regularisation-*"))) == 1
+    assert pixels(other.synthesize(surface(), 2, 0)) == pixels(made)[:2]
+
+    base = replace(method.sampling, merge_ratio=0.0)
+    plain = FineTuned(pipeline, QUICK, base, tmp_path, "cpu").fit(surface()).synthesize(surface(), 2, 0)
+    assert not set(pixels(plain)) & set(pixels(made)), "the adapter changes nothing"
+    assert method.side == 32 and FineTuned(pipeline, QUICK, sampling, tmp_path).side == 64

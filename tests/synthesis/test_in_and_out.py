@@ -37,10 +37,13 @@ class Noise(Synthesizer):
             if self.break_at in indices:
                 raise KeyboardInterrupt
             self.made += indices
-            noise = [np.random.default_rng([seed, i]).integers(0, 256, (*SIZE, 3), dtype=np.uint8) for i in indices]
-            return [Synthetic(image, None, {"method": self.name, "index": i}) for image, i in zip(noise, indices)]
+            return [self._image(seed, i) for i in indices]
 
         return collect(make, n, name=self.name, settings={"seed": seed}, out=out)
+
+    def _image(self, seed: int, i: int) -> Synthetic:
+        pixels = np.random.default_rng([seed, i]).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+        return Synthetic(pixels, None, {"method": self.name, "index": i})
 
 
 def normals(n: int = 3) -> MappedDataset:
