@@ -60,6 +60,7 @@ class Run:
         notebook: str,
         params: Parameters | Mapping[str, Any],
         device: str = "cpu",
+        command: str = "",
     ) -> Self:
         """Open the run of these settings, making its folder where it is new.
 
@@ -71,6 +72,7 @@ class Run:
             notebook: such as ``diag``.
             params: resolved parameters; those of `defectlab.params` also say which differ from the defaults.
             device: description of the device that computes.
+            command: line that repeats the run; by default papermill's on the notebook.
         """
         values, identity, changed = _settings(params)
         path = runs_dir(root) / slug(notebook) / folder_name(identity, changed)
@@ -78,7 +80,7 @@ class Run:
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / "parameters.json", values)
         before = run.provenance() if run._provenance_file.is_file() else {}
-        now = provenance(device, papermill_command(notebook, changed))
+        now = provenance(device, command or papermill_command(notebook, changed))
         times = {"started": before.get("started", _clock()), "opened": _clock(), "finished": None}
         write_json(run._provenance_file, {**now, **times, "seconds": before.get("seconds", 0.0)})
         return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ import pandas as pd
 
 from defectlab.files import atomic_path, write_json
 from defectlab.grid.jobs import BASELINE, Cell, Job
+from defectlab.grid.lines import grid_command
 from defectlab.grid.marks import is_done, read_mark
 from defectlab.grid.plan import Grid
+from defectlab.report.stored.writing import PLACES, portable
 from defectlab.results import KEY, read_results
 
 TABLE, TIMES, RECORD = "grid.csv", "times.csv", "collected.json"
@@ -79,30 +80,20 @@ def _rows(grid: Grid, cell: Cell) -> pd.DataFrame:
 
 
 def _record(grid: Grid, cells: tuple[Cell, ...], missing: tuple[str, ...], times: pd.DataFrame) -> dict[str, Any]:
-    done = read_mark(grid, cells[0])
+    # what may be shown elsewhere: of a path on this machine only the last part
+    shown = {name: portable(value) for name, value in grid.parameters.items() if name not in PLACES}
     return {
         **{name: value for name, value in grid.as_dict().items() if name not in ("runs", "python", "gpus")},
+        "parameters": shown,
         "cells": len(cells),
         "missing": list(missing),
-        "command": command(grid),
+        "command": grid_command(grid, shown),
         "device": ", ".join(dict.fromkeys(times["device"])),
         "commit": ", ".join(dict.fromkeys(times["commit"])) + (" with changes" if times["dirty"].any() else ""),
         "seconds": round(float(times["seconds"].sum()), 1),
         "finished": max(times["finished"]),
-        "test_images": done["test_images"],
+        "test_images": read_mark(grid, cells[0])["test_images"],
     }
-
-
-def command(grid: Grid) -> str:
-    """The line that makes the grid again."""
-    axes = {"methods": grid.methods, "n-aug": grid.n_aug, "regimes": grid.regimes, "seeds": grid.seeds}
-    words = ["defectlab", "grid", "run", grid.paper, "--profile", grid.profile, "--dataset", grid.dataset]
-    for name, values in axes.items():
-        words += [f"--{name}", *(str(value) for value in values)]
-    words += ["--baselines", *(grid.baselines or ("none",))]
-    for name, value in grid.parameters.items():
-        words += ["-r" if isinstance(value, str) else "-p", name, str(value)]
-    return shlex.join(words)
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -77,7 +77,7 @@ def snakemake_command(grid: Grid, cores: int, profile: str = "local", extra: Seq
     """
     if importlib.util.find_spec("snakemake") is None:
         raise ValueError(
-            "Snakemake is not installed: pip install 'defectlab[grid]'; single cells run without it: defectlab grid cell"
+            "Snakemake is not installed: pip install 'defectlab[grid]'; `defectlab grid cell` runs one cell without it"
         )
     options = {
         "--snakefile": workflow_dir() / "Snakefile",

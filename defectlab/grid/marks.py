@@ -1,4 +1,4 @@
-"""What is done, failed and left of a grid, read from the marks that its jobs write last; and how long the rest takes."""
+"""What of a grid is done, failed and left, read from the marks that jobs write last; and how long the rest takes."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ from typing import Any, Self
 
 import yaml
 
-from defectlab.experiments.experiment_parameters import METHODS, REGIMES
+from defectlab.experiments.experiment_parameters import REGIMES
 from defectlab.files import fingerprint, slug, write_json
-from defectlab.grid import sharing
-from defectlab.grid.jobs import BASELINE, Cell, FineTune, ImageSet, Job
+from defectlab.grid.jobs import BASELINE, FINE_TUNED, Cell, FineTune, ImageSet, Job
+from defectlab.grid.sharing import Sharing, fine_tunings, waits_for
 from defectlab.params import PROFILE_VARIABLE, PROFILES
 from defectlab.paths import absolute, checkout_dir, runs_dir
 from defectlab.synthesis.choices import unknown_choice
@@ -144,14 +144,19 @@ class Grid:
         return (*augmented, *(cell for cell in bare if cell.regime in self.regimes))
 
     @cached_property
+    def sharing(self) -> Sharing:
+        """Which cells share which images."""
+        return Sharing.of(self.paper, self.n_aug, self.parameters)
+
+    @cached_property
     def image_sets(self) -> tuple[ImageSet, ...]:
         """Sets of images that the cells share."""
-        return sharing.image_sets(self.cells)
+        return self.sharing.image_sets(self.cells)
 
     @cached_property
     def fine_tunings(self) -> tuple[FineTune, ...]:
         """Fine-tunings that the image sets share."""
-        return sharing.fine_tunings(self.image_sets)
+        return fine_tunings(self.image_sets)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -161,11 +166,11 @@ class Grid:
     def needs(self, job: Job) -> tuple[Job, ...]:
         """The jobs that must be done before."""
         if isinstance(job, Cell):
-            return tuple(item for item in self.image_sets if sharing.serves(item, job))
-        if isinstance(job, ImageSet):
-            own = job.method == sharing.FINE_TUNED
-            return tuple(item for item in self.fine_tunings if own and (item.regime, item.seed) == _at(job))
-        return ()
+            return tuple(item for item in self.image_sets if self.sharing.serves(item, job))
+        if isinstance(job, FineTune):
+            return waits_for(job, self.fine_tunings)
+        own = FineTune(job.regime, job.seed)
+        return (own,) if job.method == FINE_TUNED else ()
 
     def job(self, kind: str, name: str) -> Job:
         """The job of this name.
@@ -275,7 +280,3 @@ def _require_axis(name: str, values: Sequence[Any]) -> None:
         raise ValueError(f"{name}: expected at least one, got none")
     if len(set(values)) != len(values):
         raise ValueError(f"{name}: expected each once, got {list(values)}")
-
-
-def _at(item: ImageSet) -> tuple[str, int]:
-    return item.regime, item.seed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from defectlab.grid import sharing
 from defectlab.grid.jobs import BASELINE, Cell, FineTune, ImageSet
 from defectlab.grid.marks import clock, is_done, read_mark, status
 from defectlab.grid.plan import Grid
+from defectlab.grid.sharing import all_images, fine_tunings
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MeasuredSaving:
 
 def plan_lines(grid: Grid) -> list[str]:
     """The grid in words: cells, what is computed with and without sharing, what was measured, what is left."""
-    shared, alone = sharing.shared_counts(grid.cells), sharing.alone_counts(grid.cells)
+    shared, alone = grid.sharing.shared(grid.cells), grid.sharing.alone(grid.cells)
     rows = [
         ("fine-tunings", shared.fine_tunings, alone.fine_tunings),
         ("synthetic images", shared.images, alone.images),
@@ -82,20 +82,19 @@ def _alone(grid: Grid, cell: Cell) -> float:
     total = 0.0
     for job in _all(grid, cell):
         making = float(read_mark(grid, job)["making"])
-        own = _images(job.method, cell) / _images(job.method, job) if isinstance(job, ImageSet) else 1.0
-        total += making * own
+        total += making * _share(grid, cell, job) if isinstance(job, ImageSet) else making
     return total
 
 
-def _images(method: str, of: Cell | ImageSet) -> int:
-    count = of.count if isinstance(of, ImageSet) else sharing.parts(of.method, of.n_aug)[method]
-    return count + sharing.validation_count(count)
+def _share(grid: Grid, cell: Cell, item: ImageSet) -> float:
+    """Images of the set that the cell sees, as a share of the set."""
+    return grid.sharing.images(cell) / len(grid.sharing.sets_of(cell)) / all_images(item.count)
 
 
 def _all(grid: Grid, cell: Cell) -> tuple[FineTune | ImageSet, ...]:
     """Every preparation that a cell uses, directly or not."""
     direct = [job for job in grid.needs(cell) if isinstance(job, ImageSet)]
-    return (*(job for item in direct for job in grid.needs(item) if isinstance(job, FineTune)), *direct)
+    return (*fine_tunings(direct), *direct)
 
 
 def _seconds(grid: Grid, job: FineTune | ImageSet | Cell) -> float:

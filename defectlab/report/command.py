@@ -1,6 +1,6 @@
 """`defectlab claims`: the ledger of the papers' claims, with verdicts where result rows are given.
 
-`defectlab claims store RUN_FOLDER` keeps the results of a run in the package, for the book.
+`defectlab claims store FOLDER` keeps the results of a run, or of a collected grid, in the package, for the book.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(handler=run)
     # Beside the options above it may be left out: the ledger is what one asks for most.
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
-    keep = actions.add_parser("store", help="keep the results of a finished run in the package, for the book")
-    keep.add_argument("run_folder", type=Path, help="folder of the run in the run store")
+    keep = actions.add_parser("store", help="keep the results of a finished run or grid in the package")
+    keep.add_argument("run_folder", type=Path, help="folder of the run, or of the collected grid, in the run store")
     keep.add_argument("--name", required=True, help="of the stored run, such as kolektor_sdd-zero_shot-real")
     keep.add_argument("--title", required=True, help="what it shows: the caption of its table")
     keep.add_argument("--note", required=True, help="what must be known before comparing, such as a reduced copy")
@@ -41,15 +41,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def store(arguments: argparse.Namespace) -> int:
-    """Stores a run and prints its folder.
+    """Stores a run, or a collected grid, and prints its folder.
 
     Raises:
-        ValueError: if the run is not finished, is a smoke run, or the name cannot be a folder.
-        FileNotFoundError: if the folder holds no run.
+        ValueError: if the run or grid is not finished, is a smoke one, or the name cannot be a folder.
+        FileNotFoundError: if the folder holds neither.
     """
+    from defectlab.report.stored.grids import COLLECTED, store_grid
     from defectlab.report.stored.writing import store_run
 
-    print(store_run(arguments.run_folder, arguments.name, arguments.title, arguments.note))
+    keep = store_grid if (arguments.run_folder / COLLECTED).is_file() else store_run
+    print(keep(arguments.run_folder, arguments.name, arguments.title, arguments.note))
     return 0
 
 

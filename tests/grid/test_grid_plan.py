@@ -74,6 +74,7 @@ def test_a_cell_waits_for_the_sets_of_its_own_seed_and_regime():
     }
     assert grid.needs(Cell("none", "full_shot", 0, 0)) == ()
     assert grid.needs(ImageSet("ddpm", "few_shot", 2, 120)) == (FineTune("few_shot", 2),)
+    assert grid.needs(FineTune("few_shot", 2)) == (FineTune("few_shot", 0),)
     assert grid.needs(ImageSet("memseg", "", 2, 120)) == ()
 
 

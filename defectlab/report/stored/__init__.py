@@ -4,7 +4,8 @@
         results.csv   the columns of `defectlab.results`, every row of the run
         run.json      title, parameters, command, commit, device, minutes, seeds, note
 
-`defectlab claims store RUN_FOLDER` puts a run here; no image and no path of a machine comes along.
+`defectlab claims store RUN_FOLDER` puts a run here; no image and no path of a machine comes along. Whole grids lie
+beside the runs, see `defectlab.report.stored.grids`.
 """
 
 from __future__ import annotations
