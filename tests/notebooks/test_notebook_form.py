@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 from papermill.cli import papermill
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 from defectlab.parameter_cells import check_parameters_cell, notebook_parameters_cell
 from defectlab.params import Parameters, schema_fields
@@ -62,13 +64,25 @@ def test_papermill_prints_every_parameter_with_its_meaning(path, schema):
         assert item.metadata["help"] in shown, f"the meaning of {item.name} is not shown"
 
 
-def test_it_is_valid_and_has_stable_names_for_its_cells(path, notebook):
+def test_it_is_valid_and_names_its_cells_after_itself(path, notebook):
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor >= 5) == (4, True)
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch(rf"{path.stem}-[a-z0-9-]+", cell_id) for cell_id in ids), ids
+    assert all(re.fullmatch(rf"{path.stem}-[a-z0-9-]{{1,32}}", cell_id) for cell_id in ids), ids
     assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_names_of_cells_and_every_byte_outlive_reading_and_writing(path, notebook, tmp_path):
+    nbformat.write(notebook, tmp_path / "again.ipynb")
+    assert (tmp_path / "again.ipynb").read_bytes() == path.read_bytes()
+
+
+def test_papermill_keeps_the_names_of_cells_and_adds_one(path, notebook):
+    ids = [cell.id for cell in notebook.cells]
+    given = parameterize_notebook(load_notebook_node(str(path)), {"seeds": [0]})
+    (added,) = [cell for cell in given.cells if "injected-parameters" in tags(cell)]
+    assert [cell.id for cell in given.cells if cell is not added] == ids and added.id not in ids
 
 
 def test_it_stores_no_output_and_no_count(notebook):
