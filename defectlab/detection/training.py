@@ -81,7 +81,7 @@ class Training:
         self._resume()
         epochs = range(self.progress.epoch, self.config.epochs)
         for epoch in tqdm(epochs, desc="training", disable=not show, leave=False):
-            with _seeded(epoch_seed(self.config.seed, epoch), self.device):
+            with seeded(epoch_seed(self.config.seed, epoch), self.device):
                 loss, lr = self._epoch(epoch)
             self._record(epoch, loss, lr)
             self._save()
@@ -217,7 +217,7 @@ def _optimiser(trained: nn.Module, config: ClassifierConfig) -> torch.optim.Opti
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Dropout and its like draw from torch's global generator: seeded for one epoch, then put back as it was."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

@@ -1,0 +1,185 @@
+"""The MoCo training: resumable after every epoch, its collapse logged as it happens."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from defectlab.data.base import SurfaceDataset
+from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.inputs import images as read_images
+from defectlab.detection.moco.augmentations import PRESETS
+from defectlab.detection.moco.batches import check_batches, epoch_batches, step_generator
+from defectlab.detection.moco.diagnostics import Diagnosis, collapsed, diagnose
+from defectlab.detection.moco.losses import contrastive_loss
+from defectlab.detection.moco.model import Embedder, MoCo
+from defectlab.detection.moco.momentum import momentum_update
+from defectlab.detection.moco.settings import MoCoSettings
+from defectlab.detection.training import seeded
+from defectlab.devices import pick_device
+
+DIAGNOSED = 512
+"""Images, evenly spread over the data set, that the collapse is measured on."""
+
+
+class MoCoTrainer:
+    """One contrastive pretraining; labels are not read, but to sort batches where the settings ask for it.
+
+    Args:
+        dataset: the images, in memory from here on.
+        settings: the settings.
+        folder: for ``checkpoint.pt`` and ``log.csv``; a second trainer on the same folder goes on. ``None``: neither.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        show_progress: draw a bar of epochs with the time left.
+
+    Raises:
+        ValueError: if the data set cannot fill a batch, or the folder's checkpoint is of another training.
+    """
+
+    def __init__(
+        self,
+        dataset: SurfaceDataset,
+        settings: MoCoSettings,
+        folder: Path | None = None,
+        device: str = "auto",
+        show_progress: bool = False,
+    ) -> None:
+        self.settings, self.device, self.show_progress = settings, pick_device(device), show_progress
+        self.classes, names = classes_of(dataset)
+        check_batches(self.classes, names, settings.batch_size, settings.batch_composition)
+        settings.check_queue(len(dataset))
+        self.images = torch.stack(list(read_images(dataset, (settings.size, settings.size))))
+        self.model = MoCo(settings).to(self.device)
+        if self.device.type == "cuda":
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(
+            self.model.query.parameters(),
+            lr=settings.lr,
+            momentum=settings.sgd_momentum,
+            weight_decay=settings.weight_decay,
+        )
+        self.amp = settings.amp and self.device.type == "cuda"
+        self.epoch, self.rows = 0, list[dict[str, Any]]()
+        self.folder = None if folder is None else Path(folder)
+        self._key = asdict(settings) | {"images": int(self.images.long().sum()), "n": len(dataset)}
+        if self.folder is not None and (self.folder / "checkpoint.pt").exists():
+            self._resume(self.folder / "checkpoint.pt")
+
+    def run(self) -> pd.DataFrame:
+        """Trains to the last epoch.
+
+        Returns:
+            The log: epoch (from 1), loss, lr, alignment, uniformity, mean_norm, effective_rank, collapsed (a
+            sentence or empty), seconds, left.
+
+        Raises:
+            RuntimeError: if the loss is no longer finite; the checkpoint of the epoch before is kept.
+        """
+        begun, first = time.perf_counter(), self.epoch
+        bar = tqdm(range(first, self.settings.epochs), desc="moco", disable=not self.show_progress, leave=False)
+        for epoch in bar:
+            since = time.perf_counter()
+            with seeded(self.settings.seed + epoch, self.device):  # for backbones with dropout
+                loss = self._epoch(epoch)
+            diagnosis = self.diagnose()
+            self.epoch = epoch + 1
+            now = time.perf_counter()
+            left = time_left(now - begun, self.epoch - first, self.settings.epochs - first)
+            numbers = {"loss": loss, "lr": self.settings.rate(epoch), **asdict(diagnosis)}
+            facts = {"collapsed": collapsed(diagnosis), "seconds": round(now - since, 2), "left": left}
+            self.rows.append({"epoch": self.epoch, **numbers, **facts})
+            bar.set_postfix(loss=f"{loss:.3f}", mean_norm=f"{diagnosis.mean_norm:.2f}")
+            self._save()
+        return self.history
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The log so far, as `run` returns it."""
+        return pd.DataFrame(self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the training collapsed, in a sentence, by the last epoch's diagnosis."""
+        if not self.rows:
+            return "not trained yet"
+        last = self.rows[-1]
+        return last["collapsed"] or f"no collapse: mean norm {last['mean_norm']:.2f}, rank {last['effective_rank']:.1f}"
+
+    @property
+    def backbone(self) -> Embedder:
+        """The backbone that ``keep`` names, with its normalisation, in evaluation mode: see `probe.features`."""
+        return self.model.kept.eval()
+
+    def _epoch(self, epoch: int) -> float:
+        """One pass; the mean loss."""
+        self.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(epoch)
+        s, total = self.settings, torch.zeros((), device=self.device)
+        batches = epoch_batches(self.classes, s.batch_size, s.batch_composition, s.seed, epoch)
+        for step, chosen in enumerate(batches):
+            batch = self.images[chosen].to(self.device, non_blocking=True)
+            total += self.train_step(batch, step_generator(s.seed, epoch, step))
+        mean = total.item() / len(batches)
+        if not math.isfinite(mean):
+            kept = f"the last good state is in {self.folder}" if self.folder and epoch else "no state before it is kept"
+            raise RuntimeError(
+                f"the loss became {mean} in epoch {epoch + 1}: lower lr ({s.lr}; MoCo's 0.03 is for batches of 256, "
+                f"linear scaling gives {0.03 * s.batch_size / 256:.4g}) or raise temperature ({s.temperature}); {kept}"
+            )
+        return mean
+
+    def train_step(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """One step on a batch, uint8 ``(n, 3, H, W)`` on the device; the loss, detached and not waited for."""
+        s, views = self.settings, PRESETS[self.settings.augmentation]
+        first, second = (views(images, s.size, generator) for _ in range(2))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
+            queries: Tensor = self.model.query(first)
+            momentum_update(self.model.key, self.model.query, s.m)  # Eq. 6 comes before the keys, as in MoCo's code
+            keys = self.model.keys(second, generator)
+        loss = contrastive_loss(queries, keys, self.model.queue.keys, s.temperature, s.loss)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.model.queue.enqueue(keys)  # after the backward pass, which still reads the queue
+        return loss.detach()
+
+    @torch.no_grad()
+    def diagnose(self) -> Diagnosis:
+        """Diagnosis of the kept encoder on two fixed views of up to `DIAGNOSED` images, in evaluation mode."""
+        self.model.eval()
+        generator, views = torch.Generator().manual_seed(0), PRESETS[self.settings.augmentation]
+        kept = self.model.kept
+        parts: tuple[list[Tensor], list[Tensor]] = ([], [])
+        chosen = self.images[:: -(-len(self.images) // DIAGNOSED)]
+        for batch in chosen.split(64):
+            for part in parts:
+                part.append(kept(views(batch.to(self.device), self.settings.size, generator)).cpu())
+        return diagnose(torch.cat(parts[0]), torch.cat(parts[1]))
+
+    def _save(self) -> None:
+        if self.folder is None:
+            return
+        state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "rows": self.rows}
+        save_checkpoint(self.folder / "checkpoint.pt", state | {"epoch": self.epoch}, self._key)
+        write_rows(self.folder / "log.csv", self.rows)
+
+    def _resume(self, path: Path) -> None:
+        state = load_checkpoint(path, self._key, self.device)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.rows = state["epoch"], state["rows"]
+
+
+def classes_of(dataset: SurfaceDataset) -> tuple[Tensor, tuple[str, ...]]:
+    """Class of each image, int64 ``(n,)``, and the names of the classes, sorted; a normal image is of ``"good"``."""
+    names = tuple(sorted({record.defect for record in dataset.records}))
+    return torch.tensor([names.index(record.defect) for record in dataset.records]), names
