@@ -102,6 +102,56 @@ ENTRIES: dict[str, Entry] = {
             module="defectlab.data.magnetic_tile",
         ),
         Entry(
+            name="mvtec",
+            title="MVTec Anomaly Detection Dataset (MVTec AD)",
+            licence="CC BY-NC-SA 4.0",
+            citation=(
+                "P. Bergmann, K. Batzner, M. Fauser, D. Sattlegger, C. Steger: The MVTec anomaly detection dataset: a "
+                "comprehensive real-world dataset for unsupervised anomaly detection. International Journal of "
+                "Computer Vision 129 (2021) 1038-1059. doi:10.1007/s11263-020-01400-4"
+            ),
+            home="https://www.mvtec.com/company/research/datasets/mvtec-ad",
+            counts={"train": (3629, 0), "test": (467, 1258)},
+            layout="bottle/train/good/000.png, bottle/test/broken_large/000.png with its mask "
+            "bottle/ground_truth/broken_large/000_mask.png; so for 15 categories",
+            folders=("mvtec_anomaly_detection", "MVTecAD", "mvtec_ad"),
+            how_to_get="download it from https://www.mvtec.com/company/research/datasets/mvtec-ad and unpack it.",
+            module="defectlab.data.mvtec",
+        ),
+        Entry(
+            name="visa",
+            title="Visual Anomaly dataset (VisA)",
+            licence="CC BY 4.0 by its authors' page; other distributors name CC BY-NC-SA 4.0",
+            citation=(
+                "Y. Zou, J. Jeong, L. Pemula, D. Zhang, O. Dabeer: SPot-the-Difference self-supervised pre-training "
+                "for anomaly detection and segmentation. ECCV 2022. doi:10.1007/978-3-031-20056-4_23"
+            ),
+            home="https://github.com/amazon-science/spot-diff",
+            counts={"train": (8659, 0), "test": (962, 1200)},
+            layout="split_csv/1cls.csv; candle/Data/Images/Normal/0000.JPG, candle/Data/Images/Anomaly/000.JPG with "
+            "its mask candle/Data/Masks/Anomaly/000.png; so for 12 categories",
+            folders=("VisA_20220922",),
+            how_to_get="follow https://github.com/amazon-science/spot-diff to its archive VisA and unpack it.",
+            module="defectlab.data.visa",
+        ),
+        Entry(
+            name="mpdd",
+            title="Metal Parts Defect Detection Dataset (MPDD)",
+            licence="CC BY-NC-SA 4.0",
+            citation=(
+                "S. Jezek, M. Jonak, R. Burget, P. Dvorak, M. Skotak: Deep learning-based defect detection of metal "
+                "parts: evaluating current methods in complex conditions. ICUMT 2021, 66-71. "
+                "doi:10.1109/ICUMT54235.2021.9631567"
+            ),
+            home="https://github.com/stepanje/MPDD",
+            counts={"train": (888, 0), "test": (176, 282)},
+            layout="tubes/train/good/000.png, tubes/test/anomalous/000.png with its mask "
+            "tubes/ground_truth/anomalous/000_mask.png; so for 6 categories",
+            folders=("MPDD",),
+            how_to_get="follow https://github.com/stepanje/MPDD to its archive and unpack it.",
+            module="defectlab.data.mpdd",
+        ),
+        Entry(
             name="folder",
             title="Your own images",
             licence="the user's own",

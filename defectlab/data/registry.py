@@ -42,13 +42,14 @@ def load_dataset(
     """A split of a data set.
 
     Args:
-        name: ``"surfaces"``, ``"ksdd2"``, ``"kolektor_sdd"``, ``"magnetic_tile"`` or ``"folder"``.
+        name: ``"surfaces"``, ``"ksdd2"``, ``"kolektor_sdd"``, ``"magnetic_tile"``, ``"mvtec"``, ``"visa"``, ``"mpdd"``
+            or ``"folder"``.
         split: ``"train"``, ``"test"`` or ``"all"``.
         root: its folder or one that holds it; where it is empty, ``DEFECTLAB_DATA`` and the user's cache are looked at.
         size: ``(height, width)`` in pixels that every image is brought to; ``None`` keeps the size of each file
             (of ``surfaces``: takes the preset's).
-        options: of the loader, such as ``fold`` of ``kolektor_sdd``, ``test_fraction`` of ``folder`` or ``preset`` of
-            ``surfaces``.
+        options: of the loader, such as ``fold`` of ``kolektor_sdd``, ``category`` of ``mvtec``, ``test_fraction`` of
+            ``folder`` or ``preset`` of ``surfaces``.
 
     Returns:
         The images in a stable order.
