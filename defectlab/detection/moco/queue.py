@@ -43,9 +43,7 @@ class KeyQueue(nn.Module):
         """
         n, length = len(keys), len(self)
         if n > length:
-            raise ValueError(
-                f"a queue of {length} keys cannot take {n} at once: a longer queue or smaller batches"
-            )
+            raise ValueError(f"a queue of {length} keys cannot take {n} at once: a longer queue or smaller batches")
         start = int(self.position)
         first = min(n, length - start)  # the rest goes to the beginning
         self.keys[start : start + first] = keys[:first].to(self.keys.dtype)

@@ -16,7 +16,7 @@ from defectlab.data import load_dataset
 from defectlab.data.surfaces import HELD_OUT_MATERIALS, MATERIALS, PRESETS, load, texture
 from defectlab.data.surfaces.dataset import FAMILIES
 from defectlab.data.surfaces.defects import DEFECTS, HELD_OUT_LOOKS, LOOKS, TRAINED_LOOKS
-from defectlab.detection.pretraining import Surfaces
+from defectlab.detection.encoder.settings import TRAINED_MATERIALS as ENCODER_MATERIALS
 from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS
 from defectlab.synthesis.pocket.storage import SHIPPED
 
@@ -104,7 +104,7 @@ def test_ksdd2_and_anomaly_use_held_out_looks_only():
 def test_nothing_that_is_trained_on_is_held_out():
     assert not set(TRAINED_MATERIALS) & set(HELD_OUT_MATERIALS)
     assert set(TRAINED_MATERIALS) | set(HELD_OUT_MATERIALS) == set(MATERIALS)
-    assert not set(Surfaces(0).materials) & set(HELD_OUT_MATERIALS)
+    assert not set(ENCODER_MATERIALS) & set(HELD_OUT_MATERIALS)
     for defect in DEFECTS:
         assert HELD_OUT_LOOKS[defect] not in TRAINED_LOOKS[defect]
         assert (*TRAINED_LOOKS[defect], HELD_OUT_LOOKS[defect]) == LOOKS[defect]
