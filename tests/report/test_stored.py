@@ -34,6 +34,9 @@ class Changed(Parameters):
     def as_dict(self):
         return {"profile": "laptop", "masks": "real", "n_aug": 100, **self.values}
 
+    def identity(self):
+        return self.as_dict()
+
     def changed(self):
         return self.values
 
