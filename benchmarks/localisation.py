@@ -23,7 +23,7 @@ import torch
 
 from defectlab.evaluation.aupro import aupro
 from defectlab.evaluation.aupro_definitions import aupro_by_every_definition
-from defectlab.evaluation.localisation import localisation, pixel_auroc, pixel_average_precision
+from defectlab.evaluation.localisation import localisation_metrics, pixel_auroc, pixel_average_precision
 from defectlab.evaluation.streaming import StreamingLocalisation
 
 Metrics = Mapping[str, Callable[[], float]]
@@ -124,9 +124,9 @@ def main() -> None:
     ours: dict[str, Callable[[], float]] = {
         "defectlab exact": lambda: aupro(masks, maps),
         "defectlab streaming": lambda: streamed(masks, maps).compute().aupro.value,
-        "defectlab all, exact": lambda: localisation(masks, maps).aupro,
+        "defectlab all, exact": lambda: localisation_metrics(masks, maps).aupro,
     }
-    report = localisation(masks, maps)
+    report = localisation_metrics(masks, maps)
     print(f"{args.images} maps {args.side} x {args.side}, {report.n_regions} regions, {args.threads} threads")
     print(f"defects are {masks.mean():.2%} of the pixels")
     compare("AUPRO", ours, pro, args.rounds)

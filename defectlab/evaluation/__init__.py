@@ -1,12 +1,21 @@
 """From labels, scores and features to numbers that can be believed: ranking, thresholds, uncertainty, fidelity.
 
-Everything takes arrays and knows no model. FID proper lives in `defectlab.evaluation.fid`, which needs Inception and
-imports two libraries; the arithmetic on any features is here.
+Everything takes arrays and knows no model. AUPRO alone is in `defectlab.evaluation.aupro`. FID proper lives in
+`defectlab.evaluation.fid`, which needs Inception and imports two libraries; the arithmetic on any features is here.
 """
 
+from defectlab.evaluation.aupro_definitions import DEFINITIONS, aupro_by_definition, aupro_by_every_definition
 from defectlab.evaluation.diversity import MemorisationReport, mean_pairwise_distance, memorisation
 from defectlab.evaluation.frechet import FrechetReport, frechet_distance, frechet_floor
+from defectlab.evaluation.image_scores import maximum, smoothed_maximum, top_k_mean
 from defectlab.evaluation.kernel import KernelReport, kernel_distance
+from defectlab.evaluation.localisation import (
+    Localisation,
+    localisation_metrics,
+    pixel_auroc,
+    pixel_average_precision,
+    pixel_best_f1,
+)
 from defectlab.evaluation.power import Design, average_sd
 from defectlab.evaluation.ranking import PrecisionRecallCurve, auroc, average_precision, precision_recall_curve
 from defectlab.evaluation.seeds import (
@@ -18,6 +27,7 @@ from defectlab.evaluation.seeds import (
     seeds_needed,
     summarise_seeds,
 )
+from defectlab.evaluation.streaming import Bounded, StreamedLocalisation, StreamingLocalisation
 from defectlab.evaluation.thresholds import (
     DIAG,
     EXACT,
@@ -31,18 +41,25 @@ from defectlab.evaluation.thresholds import (
 from defectlab.evaluation.uncertainty import Interval, bootstrap_difference, bootstrap_interval
 
 __all__ = [
+    "DEFINITIONS",
     "DIAG",
     "EXACT",
     "MIXED_SEGDEC",
+    "Bounded",
     "Design",
     "FrechetReport",
     "Interval",
     "KernelReport",
+    "Localisation",
     "MemorisationReport",
     "OperatingPoint",
     "PairedDifference",
     "PrecisionRecallCurve",
     "SeedSummary",
+    "StreamedLocalisation",
+    "StreamingLocalisation",
+    "aupro_by_definition",
+    "aupro_by_every_definition",
     "auroc",
     "average_precision",
     "average_sd",
@@ -54,13 +71,20 @@ __all__ = [
     "frechet_distance",
     "frechet_floor",
     "kernel_distance",
+    "localisation_metrics",
+    "maximum",
     "mean_pairwise_distance",
     "memorisation",
     "minimal_detectable_difference",
     "operating_point",
     "paired_difference",
     "paired_power",
+    "pixel_auroc",
+    "pixel_average_precision",
+    "pixel_best_f1",
     "precision_recall_curve",
     "seeds_needed",
+    "smoothed_maximum",
     "summarise_seeds",
+    "top_k_mean",
 ]

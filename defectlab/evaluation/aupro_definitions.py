@@ -48,7 +48,8 @@ def aupro_by_definition(masks: Maps, scores: Maps, name: str = "mvtec_ad", fpr_l
         fpr_limit: in (0, 1]; ``no_limit`` pays no heed to it.
 
     Returns:
-        The number. NaN where a form divides by a false positive rate of zero, as the released codes do.
+        The number. NaN where a form with 200 thresholds finds no false positive rate between 0 and the limit, for it
+        divides by the largest of them.
 
     Raises:
         TypeError: if a map is no array of real numbers.
@@ -116,7 +117,7 @@ def _glass(masks: list[Mask], scores: list[ScoreMap], fpr_limit: float) -> float
     dilated = [maximum_filter(score, DILATION, mode="nearest") for score in scores]
     fpr, pro = _curve_200(masks, scores, dilated)
     kept = fpr < fpr_limit
-    return _stretched(fpr[kept] - fpr[kept].min(), pro[kept])
+    return _stretched(fpr[kept] - fpr[-1], pro[kept])  # falling: the last is the smallest
 
 
 def _curve_200(masks: list[Mask], scores: list[ScoreMap], overlapping: list[ScoreMap]) -> tuple[Reals, Reals]:

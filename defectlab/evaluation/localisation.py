@@ -42,7 +42,7 @@ class Localisation:
     n_normal: int
 
 
-def localisation(masks: Maps, scores: Maps, fpr_limit: float = FPR_LIMIT) -> Localisation:
+def localisation_metrics(masks: Maps, scores: Maps, fpr_limit: float = FPR_LIMIT) -> Localisation:
     """All localisation metrics from one sorting of the pixels.
 
     Args:
@@ -77,15 +77,15 @@ def pixel_auroc(masks: Maps, scores: Maps) -> float:
     """Probability that a defect pixel scores above a normal one, over all images; a tie counts one half.
 
     Args:
-        masks: as in `localisation`.
-        scores: as in `localisation`.
+        masks: as in `localisation_metrics`.
+        scores: as in `localisation_metrics`.
 
     Returns:
         Area under the pixel ROC curve in [0, 1].
 
     Raises:
-        TypeError: as in `localisation`.
-        ValueError: as in `localisation`.
+        TypeError: as in `localisation_metrics`.
+        ValueError: as in `localisation_metrics`.
 
     Source: Mann and Whitney 1947.
     """
@@ -96,15 +96,15 @@ def pixel_average_precision(masks: Maps, scores: Maps) -> float:
     """Area under the pixel precision-recall curve by steps, over all images.
 
     Args:
-        masks: as in `localisation`.
-        scores: as in `localisation`.
+        masks: as in `localisation_metrics`.
+        scores: as in `localisation_metrics`.
 
     Returns:
         Average precision in [0, 1]; the share of defect pixels for constant scores.
 
     Raises:
-        TypeError: as in `localisation`.
-        ValueError: as in `localisation`.
+        TypeError: as in `localisation_metrics`.
+        ValueError: as in `localisation_metrics`.
 
     Source: `sklearn.metrics.average_precision_score`.
     """
@@ -115,15 +115,15 @@ def pixel_best_f1(masks: Maps, scores: Maps) -> OperatingPoint:
     """The lowest threshold with the largest pixel F1, chosen on this very set: what an oracle would reach.
 
     Args:
-        masks: as in `localisation`.
-        scores: as in `localisation`.
+        masks: as in `localisation_metrics`.
+        scores: as in `localisation_metrics`.
 
     Returns:
         Threshold (``score >= threshold`` is defect) and counts of pixels.
 
     Raises:
-        TypeError: as in `localisation`.
-        ValueError: as in `localisation`.
+        TypeError: as in `localisation_metrics`.
+        ValueError: as in `localisation_metrics`.
     """
     return table_best_f1(pixel_table(masks, scores))
 

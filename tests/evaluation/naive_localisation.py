@@ -44,12 +44,12 @@ def aupro(masks, scores, limit=0.3, connectivity=8):
     return area / limit
 
 
-def stretched_aupro(masks, scores, limit=0.3, overlapping=None):
-    """200 thresholds, FPR below the limit, divided by its largest."""
+def stretched_aupro(masks, scores, limit=0.3, overlapping=None, shifted=False):
+    """200 thresholds, FPR below the limit (less the smallest where shifted), divided by its largest."""
     low, high = min(s.min() for s in scores), max(s.max() for s in scores)
     thresholds = [low + j * (high - low) / 200 for j in range(200)]
     fpr, pro = curve(masks, scores, thresholds, strict=True, overlapping=overlapping)
-    kept = [(f, p) for f, p in zip(fpr, pro, strict=True) if f < limit]
+    kept = [(f - fpr[-1] * shifted, p) for f, p in zip(fpr, pro, strict=True) if f < limit]
     if not kept or kept[0][0] == 0:
         return np.nan
     area = sum((a[0] - b[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(kept))

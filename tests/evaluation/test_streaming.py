@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_maps import category, tied_maps
 
-from defectlab.evaluation.localisation import localisation
+from defectlab.evaluation.localisation import localisation_metrics
 from defectlab.evaluation.score_histogram import ScoreHistogram
 from defectlab.evaluation.streaming import StreamingLocalisation
 
@@ -39,13 +39,15 @@ def assert_within(report, exact):
 def test_the_exact_values_lie_within_the_limits(maps, bins, limit, scale):
     masks, scores = maps
     scores = np.sin(scores) * scale + scale
-    assert_within(streamed(masks, scores, bins=bins, fpr_limit=limit).compute(), localisation(masks, scores, limit))
+    assert_within(
+        streamed(masks, scores, bins=bins, fpr_limit=limit).compute(), localisation_metrics(masks, scores, limit)
+    )
 
 
 @settings(deadline=None, max_examples=40)
 @given(tied_maps())
 def test_whole_numbers_that_fit_the_bins_give_the_exact_values(maps):
-    report, exact = streamed(*maps, bins=64).compute(), localisation(*maps)
+    report, exact = streamed(*maps, bins=64).compute(), localisation_metrics(*maps)
     assert report.aupro.value == pytest.approx(exact.aupro, abs=1e-12) and report.auroc.value == exact.auroc
     assert report.average_precision.value == pytest.approx(exact.average_precision, abs=1e-12)
     assert report.best_f1 == exact.best_f1
@@ -53,7 +55,7 @@ def test_whole_numbers_that_fit_the_bins_give_the_exact_values(maps):
 
 def test_the_default_bins_are_close_on_a_category():
     masks, scores = category()
-    report, exact = streamed(masks, scores).compute(), localisation(masks, scores)
+    report, exact = streamed(masks, scores).compute(), localisation_metrics(masks, scores)
     assert_within(report, exact)
     assert max(report.auroc.error, report.aupro.error, report.average_precision.error, report.f1.error) < 1e-3
     assert abs(report.aupro.value - exact.aupro) < 1e-4
@@ -89,7 +91,7 @@ def test_a_constant_beginning_does_not_spoil_the_bins(first):
     masks, scores = np.concatenate([masks[1:2] * False, masks]), np.concatenate([scores[:1] * 0 + first, scores])
     ahead, behind = streamed(masks, scores), streamed(masks[::-1], scores[::-1])
     np.testing.assert_array_equal(ahead.histogram.normal, behind.histogram.normal)
-    assert_within(ahead.compute(), localisation(masks, scores))
+    assert_within(ahead.compute(), localisation_metrics(masks, scores))
 
 
 def test_bins_are_powers_of_two_and_at_least_half_of_them_are_in_reach():
@@ -106,7 +108,7 @@ def test_an_outlier_widens_the_limits_and_says_so():
     scores[1, 0, 0] = 1e9
     spoilt = streamed(masks, scores).compute()
     assert spoilt.aupro.error > 0.05 > usual.aupro.error
-    assert_within(spoilt, localisation(masks, scores))
+    assert_within(spoilt, localisation_metrics(masks, scores))
 
 
 def test_memory_stays_that_of_the_bins():
