@@ -81,7 +81,6 @@ class InAndOutParameters(ExperimentParameters):
             "backbone": "auto",
             "epochs": 3,
             "scale": 0.02,
-            "canvas": 64,
             "height": 128,
             "width": 64,
         },
@@ -93,8 +92,6 @@ class InAndOutParameters(ExperimentParameters):
             "backbone": "auto",
             "epochs": 20,
             "scale": 0.15,
-            "steps": 10,
-            "guidance_scale": 2.0,
         },
         "paper": {
             "base_model": "sd15",

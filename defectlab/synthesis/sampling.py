@@ -67,12 +67,12 @@ class SamplingSettings:
     @classmethod
     def laptop(cls, regime: str = "zero_shot") -> Self:
         """For ``pocket-sd``: its own side, fewer steps, gentler guidance."""
-        return cls(prompts_of(regime), 20, 3.0, PAPER_MERGE_RATIO[regime], side=None)
+        return cls(prompts_of(regime), 10, 2.0, PAPER_MERGE_RATIO[regime], side=None)
 
     @classmethod
     def smoke(cls, regime: str = "zero_shot") -> Self:
-        """For ``pocket-sd``: shows that everything runs, no guidance and two steps."""
-        return cls(prompts_of(regime), 2, 1.0, PAPER_MERGE_RATIO[regime], side=None)
+        """For ``pocket-sd``: shows that everything runs; no guidance, two steps, the side of the smoke fine-tuning."""
+        return cls(prompts_of(regime), 2, 1.0, PAPER_MERGE_RATIO[regime], side=64)
 
 
 def prompts_of(regime: str, instance_prompt: str = TOKEN) -> tuple[str, ...]:
