@@ -13,4 +13,7 @@ Nothing is imported here, so that a command which needs one module does not wait
 | `augment`, `blend` | DRAEM's ten augmentations; pasting under a mask |
 | `memseg` | `MemSeg`, the comparison method of In&Out and DIAG |
 | `diag`, `triplets`, `pipelines` | `Diag`: inpainting with a text-conditioned diffusion model |
+| `dreambooth` | fine-tuning of a text-to-image model by DreamBooth with LoRA, and sampling |
+| `fine_tuned`, `sampling`, `tall` | `FineTuned`: diffusion alone; how it is asked, squares to tall; no masks |
+| `in_and_out` | `InAndOut`: half `FineTuned`, half `MemSeg` |
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.synthesis.base import Synthesizer, SyntheticSet
+from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
 from defectlab.synthesis.memseg import require_normals
 from defectlab.synthesis.store import require_no_set, save_parts
 
@@ -78,7 +78,7 @@ def mix(diffusion: SyntheticSet, memseg: SyntheticSet, n: int) -> SyntheticSet:
     Raises:
         ValueError: if ``n`` is less than 1, or a set is too short.
     """
-    items = []
+    items: list[Synthetic] = []
     for what, part, count in zip((DIFFUSION, MEMSEG), (diffusion, memseg), halves(n), strict=True):
         if len(part) < count:
             raise ValueError(f"mix: {n} images need {count} of {what}, got {len(part)}")

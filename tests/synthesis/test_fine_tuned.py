@@ -263,7 +263,7 @@ def test_a_real_pipeline_learns_is_asked_and_is_left_as_it_was(tmp_path):
     method = FineTuned(pipeline, QUICK, replace(sampling, side=32, merge_ratio=1.0), tmp_path, "cpu").fit(surface())
     made = method.synthesize(surface(), 3, 0, tmp_path / "set")
     assert [item.image.shape for item in made.items] == [(*SIZE, 3)] * 3
-    assert {item.record["generated"] for item in made.items} == {"48 x 16"}  # 55.4 x 18.5 in steps of 16
+    assert {item.record["generated"] for item in made.items} == {"56 x 16"}  # 55.4 x 18.5 in steps of 8
     assert made.items[0].record["adapter"] == method.adapter.fingerprint
     assert all(torch.equal(a, b) for a, b in zip(before, weights(pipeline), strict=True))
 

@@ -16,6 +16,7 @@ from defectlab.synthesis.tall import RULES, generated_size, to_target
     ("target", "side", "step", "expected"),
     [
         ((600, 200), 512, 64, (896, 320)),  # 512 sqrt(3) = 886.8, 512 / sqrt(3) = 295.6
+        ((600, 200), 512, 8, (888, 296)),
         ((632, 224), 512, 64, (832, 320)),  # 860.0 is 13.4 steps, 304.8 is 4.8
         ((256, 96), 128, 16, (208, 80)),
         ((512, 512), 512, 64, (512, 512)),
