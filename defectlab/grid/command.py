@@ -61,7 +61,7 @@ def _common(axes: bool = True) -> argparse.ArgumentParser:
         common.add_argument(
             "--baselines", nargs="+", metavar="REGIME", help="regimes to train without synthetic images in too; none"
         )
-    pair = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+    pair: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
     common.add_argument("-p", "--parameter", help="of the notebook, for all cells, such as -p epochs 5", **pair)
     common.add_argument("-r", "--raw", help="the same as text, even if it looks like a number", **pair)
     common.add_argument("--runs", metavar="FOLDER", help="run store; by default DEFECTLAB_RUNS, then the project's")

@@ -187,7 +187,12 @@ class Grid:
         """The grid of this one cell; its folder is the same."""
         if cell.method == BASELINE:
             return replace(self, regimes=(cell.regime,), seeds=(cell.seed,), baselines=(cell.regime,))
-        axes = {"methods": (cell.method,), "n_aug": (cell.n_aug,), "regimes": (cell.regime,), "seeds": (cell.seed,)}
+        axes: dict[str, Any] = {
+            "methods": (cell.method,),
+            "n_aug": (cell.n_aug,),
+            "regimes": (cell.regime,),
+            "seeds": (cell.seed,),
+        }
         return replace(self, **axes, baselines=())
 
     def as_dict(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class StoredGrid:
         for name in ("title", "command", "note"):
             if not getattr(self, name).strip():
                 raise ValueError(f"stored grid {self.name}: {name} is empty")
-        expected = {
+        expected: dict[str, set[Any]] = {
             "notebook": {self.paper},
             "dataset": {self.dataset},
             "profile": {self.profile},
