@@ -38,7 +38,7 @@ def load_checkpoint(folder: Path, what: Mapping[str, Any]) -> dict[str, Any] | N
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it to start again") from error
+        raise ValueError(f"{path} is damaged; delete it to start again") from error
     require_same(what, state["what"], path)
     return state
 

@@ -71,7 +71,7 @@ def training_mode(pipeline: Any, checkpointing: bool) -> Iterator[None]:
     before = _checkpoints(unet), _checkpoints(encoder)
     if checkpointing:
         unet.enable_gradient_checkpointing()
-        encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _of(encoder, "enable")({"use_reentrant": False})
     unet.train()
     encoder.train()
     try:
@@ -80,8 +80,15 @@ def training_mode(pipeline: Any, checkpointing: bool) -> Iterator[None]:
         if checkpointing and not before[0]:
             unet.disable_gradient_checkpointing()
         if checkpointing and not before[1]:
-            encoder.gradient_checkpointing_disable()
+            _of(encoder, "disable")()
 
 
 def _checkpoints(model: torch.nn.Module) -> bool:
     return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
+
+
+def _of(encoder: Any, what: str) -> Any:
+    """The method of a transformer under its new name, or under that of releases before it."""
+    return getattr(encoder, f"activation_checkpointing_{what}", None) or getattr(
+        encoder, f"gradient_checkpointing_{what}"
+    )

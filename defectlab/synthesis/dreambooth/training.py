@@ -129,7 +129,8 @@ class FineTuning:
             adapter.save(self.folder)
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
-        self.accelerator.free_memory()
+        if self.accelerator.device.type != "cpu":
+            self.accelerator.free_memory()
         return Adapter.load(self.folder)
 
     def save(self) -> None:
