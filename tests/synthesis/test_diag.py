@@ -228,7 +228,7 @@ def test_a_pipeline_that_crops_for_itself_gets_the_batch_and_the_padding():
     Diag(painter, Boxes(), DiagSettings.pocket(prompts=("a dent",))).synthesize(normals(), 3, seed=0)
     call = painter.calls[0]
     assert call["prompt"] == ["a dent"] * 3 and call["negative_prompt"] is None
-    assert call["padding_mask_crop"] == 2 and call["guidance_scale"] == 2.0 and call["num_inference_steps"] == 8
+    assert call["padding_mask_crop"] == 2 and call["guidance_scale"] == 4.0 and call["num_inference_steps"] == 8
     assert [image.size for image in call["image"]] == [SIZE[::-1]] * 3
     assert [mask.mode for mask in call["mask_image"]] == ["L"] * 3
     assert "width" not in call
@@ -256,7 +256,7 @@ def test_a_broken_run_resumes_to_the_same_set(tmp_path, sdxl):
 
 def test_a_folder_made_with_another_setting_or_size_is_refused(tmp_path):
     Diag(Painter(), Boxes(), DiagSettings.pocket()).synthesize(normals(), 2, seed=0, out=tmp_path)
-    with pytest.raises(ValueError, match=r"guidance_scale: stored 2.0, asked 3.0"):
+    with pytest.raises(ValueError, match=r"guidance_scale: stored 4.0, asked 3.0"):
         Diag(Painter(), Boxes(), DiagSettings.pocket(guidance_scale=3.0)).synthesize(normals(), 2, seed=0, out=tmp_path)
     with pytest.raises(ValueError, match=r"n: stored 2, asked 4"):
         Diag(Painter(), Boxes(), DiagSettings.pocket()).synthesize(normals(), 4, seed=0, out=tmp_path)

@@ -64,7 +64,7 @@ def _add_judge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--images", type=int, default=24, help="crops that each class is asked for on (default: 24)")
     add("--ladders", type=int, default=4, help="crops that every severity is made on (default: 4)")
     add("--steps", type=int, default=8, help="of the sampler (default: 8)")
-    add("--guidance", type=float, default=2.0, help="weight of the words (default: 2)")
+    add("--guidance", type=float, default=4.0, help="weight of the words (default: 4)")
     add("--seed", type=int, default=0, help="of crops, masks and noise (default: 0)")
     add("--device", default="auto", help="auto (default), cpu, cuda")
     parser.set_defaults(handler=judge)

@@ -76,7 +76,9 @@ def read_requests(
     return requests
 
 
-def require_settings(steps: int, guidance: float, strength: float, padding: int | None, output_type: str) -> None:
+def require_settings(
+    steps: int, guidance: float, strength: float, padding: int | None, guided_share: float, output_type: str
+) -> None:
     """Checks the settings that all images share.
 
     Raises:
@@ -89,6 +91,8 @@ def require_settings(steps: int, guidance: float, strength: float, padding: int 
         )
     if padding is not None and padding < 0:
         raise ValueError(f"padding_mask_crop: expected at least 0 pixels or None, got {padding}")
+    if not 0 <= guided_share <= 1:
+        raise ValueError(f"guided_share: expected a share of the steps in [0, 1], got {guided_share}")
     if output_type not in ("pil", "np"):
         raise ValueError(f"output_type: expected 'pil' or 'np', got {output_type!r}")
 

@@ -42,7 +42,7 @@ class TrialSettings:
     images: int = 24
     ladders: int = 4
     steps: int = 8
-    guidance: float = 2.0
+    guidance: float = 4.0
     seed: int = 0
 
     def __post_init__(self) -> None:

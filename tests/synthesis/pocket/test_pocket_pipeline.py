@@ -147,6 +147,16 @@ def test_guidance_strength_padding_and_steps_matter(pocket):
     np.testing.assert_array_equal(call(pocket, width=8, height=8).images[0], plain)
 
 
+def test_guidance_works_in_its_share_of_the_steps_from_the_noisiest_on(pocket, monkeypatch):
+    seen = []
+    forward = pocket.unet.forward
+    monkeypatch.setattr(pocket.unet, "forward", lambda x, *a, **k: seen.append(len(x)) or forward(x, *a, **k))
+    call(pocket, num_inference_steps=5, guided_share=0.5)
+    assert seen == [2, 2, 2, 1, 1]  # ceil(0.5 x 5) steps see the empty and the given words
+    unguided = call(pocket, guidance_scale=1.0).images[0]
+    np.testing.assert_array_equal(call(pocket, guided_share=0.0).images[0], unguided)
+
+
 def test_another_scheduler_of_diffusers_may_be_set(pocket, model_folder):
     other = PocketPipeline.from_pretrained(model_folder)
     other.scheduler = DPMSolverMultistepScheduler.from_config(pocket.scheduler.config)
@@ -168,6 +178,7 @@ def test_another_scheduler_of_diffusers_may_be_set(pocket, model_folder):
         ({"num_inference_steps": 0}, "expected num_inference_steps >= 1"),
         ({"strength": 0.0}, r"strength in \(0, 1\]"),
         ({"guidance_scale": 0.5}, "guidance_scale >= 1"),
+        ({"guided_share": 1.5}, r"guided_share: expected a share of the steps in \[0, 1\], got 1.5"),
         ({"padding_mask_crop": -1}, "padding_mask_crop: expected at least 0 pixels or None, got -1"),
         ({"output_type": "pt"}, "output_type: expected 'pil' or 'np', got 'pt'"),
     ],
