@@ -142,7 +142,8 @@ def table_average_precision(table: PixelTable) -> float:
     _require_complete(table)
     tp = np.cumsum(table.defects)
     precision = tp / (tp + table.above + table.tied)
-    return float(min(table.defects @ precision / table.n_defect, 1.0))  # AP = sum_k (R_k - R_{k-1}) P_k
+    area = float(table.defects @ precision) / table.n_defect  # AP = sum_k (R_k - R_{k-1}) P_k
+    return min(area, 1.0)
 
 
 def table_best_f1(table: PixelTable) -> OperatingPoint:
