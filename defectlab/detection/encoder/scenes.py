@@ -83,7 +83,8 @@ def _mixed(rng: Generator, one: Surface, two: Surface) -> Surface:
 
 def _spotted(rng: Generator, surface: Surface) -> Surface:
     """Spots all over: what is dark and small, but everywhere, is no defect."""
-    spots = np.maximum(field(rng, *surface.albedo.shape, grains(rng.uniform(1.5, 5), 0.5)) - rng.uniform(1.0, 2.2), 0)
+    height, width = surface.albedo.shape
+    spots = np.maximum(field(rng, height, width, grains(rng.uniform(1.5, 5), 0.5)) - rng.uniform(1.0, 2.2), 0)
     strength = rng.choice([-1, -1, 1]) * rng.uniform(0.02, 0.12)
     return replace(surface, albedo=(surface.albedo + strength * spots).astype(np.float32))
 

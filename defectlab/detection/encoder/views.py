@@ -51,13 +51,13 @@ def _view(rng: Generator, scene: DrawnScene, side: int) -> tuple[np.ndarray, np.
     extent = side if rng.random() < 0.6 else int(rng.integers(round(0.75 * side), whole + 1))
     top, left = rng.integers(0, whole - extent + 1, 2)
     window = np.s_[top : top + extent, left : left + extent]
-    image, mask = scene.image[window].astype(np.float32) / 255, scene.mask[window].astype(np.float32)
+    parts: list[np.ndarray] = [scene.image[window].astype(np.float32) / 255, scene.mask[window].astype(np.float32)]
     if extent != side:
-        shrink = cv2.INTER_AREA if extent > side else cv2.INTER_LINEAR
-        image, mask = (cv2.resize(part, (side, side), interpolation=shrink) for part in (image, mask))
+        method = cv2.INTER_AREA if extent > side else cv2.INTER_LINEAR
+        parts = [np.asarray(cv2.resize(part, (side, side), interpolation=method)) for part in parts]
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
-    image, mask = (np.rot90(part[:, ::-1] if mirrored else part, turns) for part in (image, mask))
-    return _relight(rng, np.ascontiguousarray(image)), np.ascontiguousarray(mask)
+    image, mask = (np.ascontiguousarray(np.rot90(part[:, ::-1] if mirrored else part, turns)) for part in parts)
+    return _relight(rng, image), mask
 
 
 def _relight(rng: Generator, image: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -17,5 +17,6 @@ def momentum_update(key: nn.Module, query: nn.Module, m: float) -> None:
 
     Source: He et al. 2020 (MoCo), Eq. 2; DDPM-MoCo Eq. 6.
     """
-    followers, leaders = list(key.parameters()), list(query.parameters())
+    followers: list[Tensor] = list(key.parameters())
+    leaders: list[Tensor] = list(query.parameters())
     torch._foreach_lerp_(followers, leaders, 1 - m)  # Eq. 6, all tensors in one call
