@@ -34,12 +34,12 @@ def register(subparsers: Any) -> None:
     for name, kind in (("method", str), ("regime", str), ("n-aug", int), ("seed", int)):
         cell.add_argument(f"--{name}", type=kind, help="of the cell")
     cell.add_argument("--id", help="name of the cell, in place of the four above")
-    cell.add_argument("--mark", type=Path, metavar="FILE", help="written when the cell is done, in place of the usual")
+    cell.add_argument("--mark", type=Path, metavar="FILE", help="further mark, written when the cell is done")
     cell.set_defaults(handler=_cell)
     prepare = actions.add_parser("prepare", parents=[common], help="run one shared fine-tuning or image set")
     prepare.add_argument("--kind", required=True, choices=("fine_tune", "images"))
     prepare.add_argument("--id", required=True, help="name of the job, as `defectlab grid status` gives it")
-    prepare.add_argument("--mark", type=Path, metavar="FILE", help="written when it is done, in place of the usual")
+    prepare.add_argument("--mark", type=Path, metavar="FILE", help="further mark, written when it is done")
     prepare.set_defaults(handler=_prepare)
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+import yaml
+
 from defectlab.files import write_text
 from defectlab.grid.jobs import Job, failure_path, log_path
 from defectlab.grid.marks import Status, clock, failure_of, is_done, pending, status
@@ -86,8 +88,16 @@ def snakemake_command(grid: Grid, cores: int, profile: str = "local", extra: Seq
         "--cores": cores,
     }
     words = [str(word) for option in options.items() for word in option]
+    words += _storage(grid, profile_dir(profile))
     # our own lock, which a killed run does not leave behind
     return [sys.executable, "-m", "snakemake", *words, "--nolock", "--quiet", "rules", *extra]
+
+
+def _storage(grid: Grid, profile: Path) -> list[str]:
+    """Where marks travel through storage, a place in it for each grid: their names are the same in all grids."""
+    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}
+    prefix = settings.get("default-storage-prefix")
+    return ["--default-storage-prefix", f"{prefix}/{grid.name}"] if prefix else []
 
 
 def profile_dir(profile: str) -> Path:
@@ -154,8 +164,8 @@ def _ended(grid: Grid, job: Job) -> bool:
 
 
 def _attempted(grid: Grid, job: Job, since: float) -> bool:
-    log = grid.folder / log_path(job)
-    return log.is_file() and log.stat().st_mtime >= since - 1
+    traces = (grid.folder / log_path(job), grid.folder / failure_path(job))
+    return any(path.is_file() and path.stat().st_mtime >= since - 1 for path in traces)
 
 
 def _reached(grid: Grid, since: float) -> bool:

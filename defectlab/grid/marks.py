@@ -117,7 +117,7 @@ def marked(grid: Grid, job: Job, mark: Path | None = None, since: float | None =
     Args:
         grid: of the job.
         job: to mark.
-        mark: file that says the job is done, where it is another than `mark_path` in the grid's folder.
+        mark: further file that says so, such as one that travels to where Snakemake waits for it.
         since: when the work began, in seconds since 1970, such as the start of the process; now by default.
 
     Yields:
@@ -135,7 +135,8 @@ def marked(grid: Grid, job: Job, mark: Path | None = None, since: float | None =
     commit, dirty = git_state()
     made = {"commit": commit, "dirty": dirty, "source": source_hash(), "finished": _now()}
     seconds = {"seconds": round(time.time() - begun, 2)}
-    write_json(mark or grid.folder / mark_path(job), {**record, **seconds, **made})
+    for path in (grid.folder / mark_path(job), *([mark] if mark else [])):
+        write_json(path, {**record, **seconds, **made})
 
 
 def failure_of(grid: Grid, job: Job) -> str:

@@ -104,7 +104,7 @@ class Grid:
         for name in values:
             if name not in known:
                 raise unknown_choice("key of a grid", name, known)
-        if missing := [name for name in ("paper", *AXES) if not values.get(name)]:
+        if missing := [name for name in ("paper", *AXES) if values.get(name) in (None, "", [], ())]:
             raise ValueError(f"grid: {', '.join(missing)} missing; a grid needs paper, {', '.join(AXES)}")
         given = {name: value for name, value in values.items() if value is not None}
         for name in (*AXES, "baselines"):

@@ -50,7 +50,7 @@ def run_job(grid: Grid, job: Job, mark: Path | None = None, since: float | None 
     Args:
         grid: of the job.
         job: a job of the grid, or any cell that could be one.
-        mark: file that says the job is done; by default the usual one in the grid's folder.
+        mark: further file that says the job is done, beside the usual one in the grid's folder.
         since: when this process began.
 
     Returns:

@@ -91,6 +91,12 @@ def test_the_line_for_snakemake_names_the_grid_in_the_run_store(tiny):
     assert words[words.index("--cores") + 1] == "3" and words[-1] == "--dry-run"
 
 
+def test_where_marks_travel_through_storage_each_grid_has_a_place_of_its_own(tiny):
+    words = snakemake_command(tiny, 1, "kubernetes")
+    assert words[words.index("--default-storage-prefix") + 1] == f"/grid/storage/{tiny.name}"
+    assert "--default-storage-prefix" not in snakemake_command(tiny, 1, "slurm")
+
+
 def test_without_snakemake_the_way_to_get_it_is_said(tiny, monkeypatch):
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'defectlab\[grid\]'"):

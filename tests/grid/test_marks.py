@@ -2,7 +2,7 @@
 
 import pytest
 
-from defectlab.grid.jobs import Cell, FineTune, ImageSet, failure_path
+from defectlab.grid.jobs import Cell, FineTune, ImageSet, failure_path, mark_path
 from defectlab.grid.marks import clock, estimate, failure_of, is_done, marked, pending, pending_needs, read_mark, status
 
 CELL = Cell("memseg", "zero_shot", 4, 0)
@@ -32,6 +32,13 @@ def test_a_job_that_succeeds_at_last_is_no_failure_any_more(grid):
     with marked(grid, CELL):
         pass
     assert status(grid).failed == () and not (grid.folder / failure_path(CELL)).exists()
+
+
+def test_a_further_mark_is_written_where_snakemake_waits_for_it(grid, tmp_path):
+    with marked(grid, CELL, tmp_path / "storage" / "mark.json"):
+        pass
+    assert is_done(grid, CELL)
+    assert (tmp_path / "storage" / "mark.json").read_text() == (grid.folder / mark_path(CELL)).read_text()
 
 
 def test_an_interrupted_job_is_neither_done_nor_failed(grid):
