@@ -28,6 +28,7 @@ SHARES = {"good": 0.4, "crack": 0.18, "scratch": 0.16, "stain": 0.07, "corrosion
 """Share of each defect among the examples; the thin ones are what the papers ask for."""
 SEVERITIES = (0.3, 1.0)
 LINES = ("scratch", "crack")
+Batch = tuple[Tensor, Tensor, list[str]]
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class Example:
 
     Attributes:
         image: uint8 ``(H, W, 3)``.
+        mask: bool ``(H, W)``, the pixels of the defect; all false for none.
         caption: what it shows; empty in part, for classifier-free guidance.
         facts: what the caption was made of.
         look: look of the defect; empty for none.
     """
 
     image: np.ndarray
+    mask: np.ndarray
     caption: str
     facts: Facts
     look: str = ""
@@ -61,13 +64,14 @@ def make_example(rng: Generator, height: int, width: int, empty: float = 0.0) ->
     scene = _tinted(rng, make_scene(rng, height, width, material))
     severity, look = 0.0, ""
     if defect == "good":
-        image = colourise(scene.luminance, scene.surface.tint)
+        image, mask = colourise(scene.luminance, scene.surface.tint), np.zeros((height, width), bool)
     else:
         severity, look = float(rng.uniform(*SEVERITIES)), str(rng.choice(TRAINED_LOOKS[defect]))
-        image = render_defect(rng, scene, defect, _region(rng, defect, height, width), look, severity).image
+        rendered = render_defect(rng, scene, defect, _region(rng, defect, height, width), look, severity)
+        image, mask = rendered.image, rendered.mask
     facts = Facts(material, scene.surface.tint, float(scene.luminance.mean()), defect, severity)
     text = caption(rng, facts)
-    return Example(image, "" if rng.random() < empty else text, facts, look)
+    return Example(image, mask, "" if rng.random() < empty else text, facts, look)
 
 
 def _tinted(rng: Generator, scene: Scene) -> Scene:
@@ -108,8 +112,8 @@ class BatchStream(IterableDataset):
     def __init__(self, seed: int, batch_size: int, empty: float = 0.0, start: int = 0) -> None:
         self.seed, self.batch_size, self.empty, self.start = seed, batch_size, empty, start
 
-    def __iter__(self) -> Iterator[tuple[Tensor, list[str]]]:
-        """Images, uint8 ``(n, 3, h, w)``, and captions."""
+    def __iter__(self) -> Iterator[Batch]:
+        """Images, uint8 ``(n, 3, h, w)``, masks of their defects, bool ``(n, 1, h, w)``, and captions."""
         cv2.setNumThreads(1)
         info = get_worker_info()
         place, workers = (info.id, info.num_workers) if info else (0, 1)
@@ -118,13 +122,14 @@ class BatchStream(IterableDataset):
             yield self.draw(batch)
             batch += workers
 
-    def draw(self, batch: int) -> tuple[Tensor, list[str]]:
+    def draw(self, batch: int) -> Batch:
         """One batch."""
         rng = np.random.default_rng([self.seed, batch])
         shape = TALL if rng.random() < TALL_SHARE else SQUARE
         examples = [make_example(rng, *shape, empty=self.empty) for _ in range(self.batch_size)]
         images = torch.from_numpy(np.stack([example.image for example in examples])).permute(0, 3, 1, 2)
-        return images, [example.caption for example in examples]
+        masks = torch.from_numpy(np.stack([example.mask for example in examples]))[:, None]
+        return images, masks, [example.caption for example in examples]
 
 
 def as_input(images: Tensor) -> Tensor:

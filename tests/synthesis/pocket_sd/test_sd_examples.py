@@ -49,22 +49,23 @@ def test_shares_are_as_stated(examples):
 def test_images_are_eight_bit_and_of_the_asked_size(examples):
     for example in examples[:20]:
         assert example.image.dtype == np.uint8 and example.image.shape == (64, 48, 3)
+        assert example.mask.shape == (64, 48) and example.mask.any() == (example.facts.defect != "good")
         assert np.dot(example.facts.tint, (0.299, 0.587, 0.114)) == pytest.approx(1)
 
 
 def test_a_batch_has_one_shape_and_both_shapes_come():
     batches = [BatchStream(3, 2).draw(k) for k in range(12)]
-    shapes = {tuple(images.shape) for images, _ in batches}
+    shapes = {tuple(images.shape) for images, _, _ in batches}
     assert shapes == {(2, 3, *SQUARE), (2, 3, *TALL)}
-    assert all(images.dtype == torch.uint8 and len(captions) == 2 for images, captions in batches)
+    assert all(images.dtype == torch.uint8 and len(captions) == 2 for images, _, captions in batches)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_stream_goes_on_where_it_stopped_whatever_the_workers(workers):
     whole = list(islice(DataLoader(BatchStream(7, 2), batch_size=None, num_workers=workers), 5))
     rest = list(islice(BatchStream(7, 2, start=2), 3))
-    for (one, said), (two, said_too) in zip(whole[2:], rest, strict=True):
-        assert torch.equal(one, two) and list(said) == said_too
+    for (one, mask, said), (two, mask_too, said_too) in zip(whole[2:], rest, strict=True):
+        assert torch.equal(one, two) and torch.equal(mask, mask_too) and list(said) == said_too
 
 
 def test_other_seeds_give_other_images():

@@ -10,7 +10,7 @@ from tiny_pocket_sd import NARROW
 from defectlab import cli
 from defectlab.synthesis.pocket_sd import examples, training
 from defectlab.synthesis.pocket_sd.storage import read_config, read_pipeline
-from defectlab.synthesis.pocket_sd.training import Trainer, TrainingSettings
+from defectlab.synthesis.pocket_sd.training import Trainer, TrainingSettings, defect_weights
 
 TINY = {"batch_size": 2, "warm_up": 1, "bfloat16": False, "workers": 0, "channels": NARROW}
 
@@ -61,6 +61,14 @@ def test_the_loss_falls_on_one_batch(tmp_path):
         losses.append(trainer._train_step(batch))
         trainer.step += 1
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def test_the_loss_weighs_defects_and_one_latent_pixel_around_them():
+    masks = torch.zeros(2, 1, 16, 20, dtype=torch.bool)
+    masks[0, 0, 5, 9] = True  # latent pixel (1, 2)
+    weights = defect_weights(masks, 8.0)
+    assert weights.shape == (2, 1, 4, 5) and (weights[1] == 1).all()
+    assert weights[0, 0].tolist() == [[1, 8, 8, 8, 1], [1, 8, 8, 8, 1], [1, 8, 8, 8, 1], [1, 1, 1, 1, 1]]
 
 
 def test_the_text_is_trained_too(tmp_path):
