@@ -227,7 +227,7 @@ def _fetch(hub: str, variant: str | None, embedded: str) -> Path:
 def _from_folder(folder: Path, dtype: torch.dtype) -> Any:
     from diffusers import AutoPipelineForInpainting
 
-    _keep_quiet_about_upcasts()
+    keep_quiet_about_upcasts()
     try:
         return AutoPipelineForInpainting.from_pretrained(
             str(folder), dtype=dtype, variant=variant_of(folder, dtype), use_safetensors=True, local_files_only=True
@@ -251,8 +251,8 @@ def variant_of(folder: Path, dtype: torch.dtype) -> str | None:
     return "fp16" if half and (dtype == torch.float16 or len(half) == len(files)) else None
 
 
-def _keep_quiet_about_upcasts() -> None:
-    """Drop the notice that SDXL's VAE repeats at each call; it names no module and asks for nothing."""
+def keep_quiet_about_upcasts() -> None:
+    """Drop the notice that models repeat when they change place; it names no module and asks for nothing."""
     logging.getLogger("diffusers.models.modeling_utils").addFilter(_is_not_upcast_notice)
 
 

@@ -15,7 +15,14 @@ import torch
 from defectlab.devices import dtype_for, pick_device
 from defectlab.files import read_json
 from defectlab.paths import MissingPathError
-from defectlab.synthesis.pipelines import SD15, ModelSource, hash_folder, locate, variant_of
+from defectlab.synthesis.pipelines import (
+    SD15,
+    ModelSource,
+    hash_folder,
+    keep_quiet_about_upcasts,
+    locate,
+    variant_of,
+)
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
