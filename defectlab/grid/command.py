@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from defectlab.grid.plan import Grid, load_grid
+from defectlab.grid.loading import load_grid
+from defectlab.grid.plan import Grid
 from defectlab.params import PROFILES
 
 

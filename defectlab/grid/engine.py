@@ -23,8 +23,9 @@ import yaml
 
 from defectlab.files import write_text
 from defectlab.grid.jobs import Job, failure_path, log_path
+from defectlab.grid.loading import workflow_dir
 from defectlab.grid.marks import Status, clock, failure_of, is_done, pending, status
-from defectlab.grid.plan import GRID_FILE, Grid, workflow_dir
+from defectlab.grid.plan import GRID_FILE, Grid
 from defectlab.paths import absolute
 
 INTERVAL = 0.5

@@ -10,6 +10,7 @@ import pandas as pd
 
 from defectlab.files import atomic_path, write_text
 from defectlab.grid.collect import Collected
+from defectlab.grid.jobs import BASELINE
 from defectlab.grid.lines import grid_command
 from defectlab.grid.plan import Grid
 from defectlab.report import claims, published
@@ -83,8 +84,9 @@ def _in_and_out(rows: pd.DataFrame, detection: pd.DataFrame) -> Iterator[Item]:
         own = detection[detection["regime"] == regime]
         for number, table in enumerate(in_and_out_tables(detection, regime), start=1):
             yield f"{regime}-table-{number}", table
-        for threshold in ("test", "validation"):
-            plot = operating_points(detection, regime=regime, threshold=threshold, profile=profile)
+        methods = [name for name in dict.fromkeys(own["method"]) if name != BASELINE]
+        for threshold in ("test", "validation") if methods else ():  # a part of a grid may have the baseline alone
+            plot = operating_points(own, regime, threshold, methods, profile, str(own["dataset"].iloc[0]))
             yield f"{regime}-operating-points-{threshold}", plot
         curves = published.in_and_out_curves(regime)
         paper = curves[curves["metric"] == AP_TRAPEZOID]

@@ -66,6 +66,12 @@ def test_the_papers_tables_and_curves_are_made_without_hand_work(finished):
     assert "In&amp;Out" in text and "defectlab grid run in_and_out" in text and "Not finished" not in text
 
 
+def test_a_part_of_a_grid_without_any_method_still_gives_a_report(grid, finish):
+    finish(grid, Cell("none", "full_shot", 0, 0))
+    page = write_report(grid, collect(grid))
+    assert "Not finished: zero_shot-memseg-4-0" in page.read_text()
+
+
 def test_a_grid_of_diag_gives_its_own_tables(finish):
     values = {"paper": "diag", "methods": ["memseg", "diag"], "n_aug": [80, 100], "regimes": ["zero_shot"]}
     grid = Grid.from_mapping({**values, "seeds": [0, 1]})

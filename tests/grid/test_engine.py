@@ -8,8 +8,9 @@ import pytest
 from defectlab.grid import engine
 from defectlab.grid.engine import profile_dir, run_grid, snakemake_command
 from defectlab.grid.jobs import Cell, mark_path
+from defectlab.grid.loading import workflow_dir
 from defectlab.grid.marks import is_done, status
-from defectlab.grid.plan import Grid, workflow_dir
+from defectlab.grid.plan import Grid
 
 JOB = """#!/bin/bash
 # In place of python -m defectlab grid ...: writes the mark of a job, and notes that it ran.

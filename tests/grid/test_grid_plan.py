@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from defectlab.grid.jobs import Cell, FineTune, ImageSet, log_path, mark_path
-from defectlab.grid.plan import Grid, grid_file, load_grid, workflow_dir
+from defectlab.grid.loading import grid_file, load_grid, workflow_dir
+from defectlab.grid.plan import Grid
 
 
 @pytest.fixture(autouse=True)

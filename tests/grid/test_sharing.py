@@ -1,7 +1,7 @@
 """What cells share is counted right, and enough is made for all of them."""
 
 from defectlab.grid.jobs import Cell, FineTune, ImageSet
-from defectlab.grid.plan import load_grid
+from defectlab.grid.loading import load_grid
 from defectlab.grid.sharing import Counts, Sharing, validation_count, waits_for
 
 SHARING = Sharing(largest=120)
