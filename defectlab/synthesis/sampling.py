@@ -67,7 +67,7 @@ class SamplingSettings:
     @classmethod
     def laptop(cls, regime: str = "zero_shot") -> Self:
         """For ``pocket-sd``: its own side, fewer steps, gentler guidance."""
-        return cls(prompts_of(regime), 10, 2.0, PAPER_MERGE_RATIO[regime], side=None)
+        return cls(prompts_of(regime), 15, 3.0, PAPER_MERGE_RATIO[regime], side=None)
 
     @classmethod
     def smoke(cls, regime: str = "zero_shot") -> Self:

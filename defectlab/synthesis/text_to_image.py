@@ -54,6 +54,7 @@ def load_text_to_image(
         ValueError: if the folder is no Stable Diffusion pipeline or has no safetensors.
     """
     device = pick_device(str(device))
+    keep_quiet_about_upcasts()
     pipeline: Any
     if is_pocket_sd(name_or_folder):
         pipeline, source = _load_pocket_sd(name_or_folder)
