@@ -1,0 +1,1 @@
+"""The asymmetric student-teacher detector: defects located by a network that saw normal images and synthetic ones."""
