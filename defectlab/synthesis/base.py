@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from defectlab.data.base import Record, Sample, SurfaceDataset
+from defectlab.data.base import GOOD, Record, Sample, SurfaceDataset
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Synthetic:
 class SyntheticSet(SurfaceDataset):
     """Synthetic defective images, their masks and one record an image; itself a `SurfaceDataset`.
 
+    An image whose record says that its ``defect`` is ``"good"`` is a normal one; any other is defective.
+
     Args:
         items: the synthetic images, in order; images of one set share a size.
         name: what the set is called in tables.
@@ -39,9 +41,10 @@ class SyntheticSet(SurfaceDataset):
 
     def __init__(self, items: Sequence[Synthetic], name: str = "synthetic") -> None:
         self.items = tuple(items)
+        defects = [str(item.record.get("defect", "synthetic")) for item in self.items]
         records = [
-            Record(place := f"{name}/{i:06d}", 1, str(item.record.get("defect", "synthetic")), path=place)
-            for i, item in enumerate(self.items)
+            Record(place := f"{name}/{i:06d}", int(defect != GOOD), defect, path=place)
+            for i, defect in enumerate(defects)
         ]
         size = self.items[0].image.shape[:2] if self.items else None
         super().__init__(name, "train", records, size)
@@ -52,7 +55,7 @@ class SyntheticSet(SurfaceDataset):
         item = self.item(record)
         image = torch.from_numpy(item.image).permute(2, 0, 1).float().div(255)
         mask = None if item.mask is None else torch.from_numpy(item.mask)[None]
-        return Sample(image, mask, 1, record.defect, record.group, record.path)
+        return Sample(image, mask, record.label, record.defect, record.group, record.path)
 
     def item(self, record: Record) -> Synthetic:
         """Image, mask and record as they were made."""

@@ -1,0 +1,15 @@
+"""Denoising diffusion in pixels (DDPM-MoCo, sections 1 and 2): one model a class, trained from nothing.
+
+Nothing is imported here, so that a caller who needs one module does not wait for all of them.
+
+| module | what |
+|---|---|
+| `settings` | `DiffusionSettings`, `SamplingSettings` and their presets |
+| `schedule`, `posterior` | the noise process forth (Eq. 1, 2) and back (Eq. 3 as printed, and the right one) |
+| `attention`, `network` | linear attention; the U-Net that tells the noise |
+| `model` | `DiffusionModel`: network, schedule and classes, in a folder |
+| `classes`, `classical` | images of a class; the classical augmentation by eight |
+| `training` | `Trainer`: resumable |
+| `sampling` | ancestral sampling, DDIM, DPM-Solver++ |
+| `ddpm` | `Ddpm`, the synthesizer |
+"""
