@@ -1,0 +1,189 @@
+"""The training of student and head: joint, or in two phases; resumable, stopped by a loss that is not finite."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.inputs import FLIPS
+from defectlab.detection.student_teacher.losses import Losses, joint_loss
+from defectlab.detection.student_teacher.network import Network
+from defectlab.detection.student_teacher.settings import StudentTeacherSettings
+from defectlab.detection.student_teacher.triplets import Triplets
+from defectlab.detection.training import seeded
+
+ORDER, DRAW, NOISE = 0, 1, 2  # independent streams of random numbers
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class StudentTeacherTrainer:
+    """One training, which a second trainer on the same folder goes on with.
+
+    Args:
+        network: its student and head are trained; the teacher stays as it is.
+        triplets: of ``settings.size``.
+        settings: the settings.
+        folder: for ``checkpoint.pt`` and ``log.csv``, both written every ``settings.every`` steps; ``None``: neither.
+        device: where to compute.
+        show_progress: draw a bar of steps.
+
+    Raises:
+        ValueError: if the folder's checkpoint is of another training.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        triplets: Triplets,
+        settings: StudentTeacherSettings,
+        folder: Path | None = None,
+        device: torch.device | str = "cpu",
+        show_progress: bool = False,
+    ) -> None:
+        self.triplets, self.settings, self.device = triplets, settings, torch.device(device)
+        self.network, self.show_progress = network.to(self.device), show_progress
+        self.folder = None if folder is None else Path(folder)
+        self.optimiser = _optimiser(network, settings)
+        self.learning = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.amp = settings.amp and self.device.type == "cuda"
+        self.step, self.rows = 0, list[dict[str, Any]]()
+        self._key = asdict(settings) | {"triplets": triplets.digest}
+        if self.folder is not None and (self.folder / "checkpoint.pt").exists():
+            self._resume(self.folder / "checkpoint.pt")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The log: step, means since the row before of cosine, focal, distance and total; lr, seconds, left."""
+        return pd.DataFrame(self.rows)
+
+    def run(self) -> pd.DataFrame:
+        """Trains to the last step.
+
+        Returns:
+            `history`.
+
+        Raises:
+            FloatingPointError: if the loss is no longer finite; the last checkpoint stays.
+        """
+        window: list[dict[str, float]] = []
+        begun, first = time.perf_counter(), self.step
+        bar = tqdm(range(first, self.settings.steps), desc=self.network.teacher.spec.architecture)
+        bar.disable = not self.show_progress
+        for step in bar:
+            window.append(self.train_step(step).numbers())
+            self._require_finite(window[-1], step)
+            self.step = step + 1
+            if self.step % self.settings.every == 0 or self.step == self.settings.steps:
+                seconds = time.perf_counter() - begun
+                self._record(window, seconds, time_left(seconds, self.step - first, self.settings.steps - first))
+                bar.set_postfix(loss=f"{self.rows[-1]['total']:.3f}")
+                window = []
+                self.save()
+        self.network.eval()
+        return self.history
+
+    def train_step(self, step: int) -> Losses:
+        """One step of the optimiser; what it does depends on the weights, the seed and the number of the step alone."""
+        s = self.settings
+        head_alone = bool(s.cosine_steps) and step >= s.cosine_steps
+        self.network.train()
+        if head_alone:
+            self.network.student.eval()
+        for group in self.optimiser.param_groups:
+            group["lr"] = s.rate(step) * group["scale"]
+        clean, anomalous, mask = self.batch(step)
+        noise = int(_seed(s.seed, NOISE, step))
+        with seeded(noise, self.device), torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
+            output = self.network(clean, anomalous, freeze_student=head_alone)
+        losses = joint_loss(output.pairs, output.logits, mask, s)
+        # while the student is frozen, no gradient of the cosine is left in the total
+        loss = losses.cosine if step < s.cosine_steps else losses.total
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.learning, s.clip)
+        self.optimiser.step()
+        return losses
+
+    def batch(self, step: int) -> Batch:
+        """I and A, float32 ``(n, 3, H, W)`` in [0, 1], and M, float32 ``(n, 1, H, W)``, of one step.
+
+        A share of the draws shows the normal image, with an empty mask, in place of A.
+        """
+        s = self.settings
+        indices = torch.tensor(list(_order(len(self.triplets), s.batch_size, step, s.seed)))
+        generator = torch.Generator().manual_seed(_seed(s.seed, DRAW, step))
+        normal = (torch.rand(len(indices), generator=generator) < s.normal_share)[:, None, None, None]
+        axes = FLIPS[s.flips]
+        variants = torch.randint(len(axes), (len(indices),), generator=generator).tolist()
+        clean, mask = self.triplets.normal[indices], self.triplets.mask[indices] & ~normal
+        anomalous = torch.where(normal, clean, self.triplets.anomalous[indices])
+        parts = []
+        for part, scale in ((clean, 255.0), (anomalous, 255.0), (mask, 1.0)):
+            mirrored = torch.stack([image.flip(axes[v]) for image, v in zip(part, variants, strict=True)])
+            parts.append(mirrored.to(self.device, non_blocking=True).float() / scale)
+        return parts[0], parts[1], parts[2]
+
+    def save(self) -> None:
+        """Writes checkpoint and log, each whole or not at all."""
+        if self.folder is None:
+            return
+        state = {"trained": self.network.trained_state(), "optimiser": self.optimiser.state_dict()}
+        save_checkpoint(self.folder / "checkpoint.pt", state | {"step": self.step, "rows": self.rows}, self._key)
+        write_rows(self.folder / "log.csv", self.rows)
+
+    def _resume(self, path: Path) -> None:
+        state = load_checkpoint(path, self._key, self.device)
+        self.network.load_trained_state(state["trained"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.rows = state["step"], state["rows"]
+
+    def _record(self, window: list[dict[str, float]], seconds: float, left: str) -> None:
+        means = {name: sum(row[name] for row in window) / len(window) for name in window[0]}
+        rate = self.settings.rate(self.step - 1)
+        self.rows.append({"step": self.step, **means, "lr": rate, "seconds": round(seconds, 2), "left": left})
+
+    def _require_finite(self, losses: dict[str, float], step: int) -> None:
+        if math.isfinite(losses["total"]):
+            return
+        kept = "no state before it is kept"
+        if self.folder is not None and self.rows:
+            kept = f"the last good state is in {self.folder}"
+        raise FloatingPointError(
+            f"the losses of step {step + 1} are {losses}: lower lr (now {self.settings.lr}) or clip "
+            f"(now {self.settings.clip}); {kept}"
+        )
+
+
+def _optimiser(network: Network, settings: StudentTeacherSettings) -> torch.optim.AdamW:
+    encoder = network.student.encoder
+    slow = [] if encoder is None else list(encoder.parameters())
+    known = {id(p) for p in slow}
+    fast = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
+    groups = [{"params": p, "scale": scale} for p, scale in ((fast, 1.0), (slow, settings.encoder_lr_scale)) if p]
+    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def _order(n: int, batch_size: int, step: int, seed: int) -> Iterator[int]:
+    """Positions of one batch in an endless row of shuffled passes."""
+    passes: dict[int, Tensor] = {}
+    for place in range(step * batch_size, (step + 1) * batch_size):
+        epoch, i = divmod(place, n)
+        if epoch not in passes:
+            generator = torch.Generator().manual_seed(_seed(seed, ORDER, epoch))
+            passes[epoch] = torch.randperm(n, generator=generator)
+        yield int(passes[epoch][i])
+
+
+def _seed(seed: int, stream: int, index: int) -> int:
+    return int(np.random.SeedSequence([seed, stream, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
