@@ -6,6 +6,7 @@ Order, levels and noise are functions of seed and step; a checkpoint holds the r
 from __future__ import annotations
 
 import csv
+import hashlib
 import logging
 import math
 import time
@@ -64,7 +65,8 @@ class Trainer:
         self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
         labels = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
         _require_examples(images, labels, classes, settings, self.device)
-        self.images, self.labels, self.classes = images, labels, classes
+        self.images, self.labels, self.classes = images.contiguous(), labels, classes
+        self.digest = _digest(self.images, labels)
         self.network = blank_network(settings, classes).to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.lr)
@@ -167,9 +169,7 @@ class Trainer:
         )
 
     def _what(self) -> dict[str, Any]:
-        seen = torch.tensor([self.images.double().mean(), self.images.double().square().mean()])
-        data = [len(self.images), *(round(v, 6) for v in seen.tolist())]
-        return {"settings": asdict(self.settings), "classes": list(self.classes), "images": data}
+        return {"settings": asdict(self.settings), "classes": list(self.classes), "images": self.digest}
 
     def _resume(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -202,6 +202,13 @@ class Trainer:
 
 def _flat(what: dict[str, Any]) -> dict[str, Any]:
     return {**what["settings"], "classes": what["classes"], "images": what["images"]}
+
+
+def _digest(images: Tensor, labels: Tensor) -> str:
+    """Number of images, and hexadecimal digits of all that is learnt from."""
+    digest = hashlib.sha256(images.numpy().data)
+    digest.update(labels.contiguous().numpy().data)
+    return f"{len(images)} images, {digest.hexdigest()[:12]}"
 
 
 def _require_examples(

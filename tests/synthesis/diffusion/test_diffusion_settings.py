@@ -12,7 +12,7 @@ def test_presets_differ_in_size_and_share_the_noise():
 
 def test_the_paper_samples_in_all_steps():
     assert SamplingSettings.paper().calls(1000) == 1000
-    assert SamplingSettings.laptop().calls(1000) == 50 and SamplingSettings.smoke().calls(1000) == 4
+    assert SamplingSettings.laptop().calls(1000) == 20 and SamplingSettings.smoke().calls(1000) == 4
 
 
 @pytest.mark.parametrize(
