@@ -78,8 +78,8 @@ class StudentTeacherTrainer:
         """
         window: list[dict[str, float]] = []
         begun, first = time.perf_counter(), self.step
-        bar = tqdm(range(first, self.settings.steps), desc=self.network.teacher.spec.architecture)
-        bar.disable = not self.show_progress
+        steps, name = range(first, self.settings.steps), self.network.teacher.spec.architecture
+        bar = tqdm(steps, desc=name, disable=not self.show_progress, leave=False)
         for step in bar:
             window.append(self.train_step(step).numbers())
             self._require_finite(window[-1], step)

@@ -105,10 +105,11 @@ def test_a_share_of_the_draws_is_normal_with_an_empty_mask(triplets):
     assert trainer(triplets, batch_size=64, normal_share=0.0).batch(0)[2].flatten(1).any(dim=1).all()
 
 
-def test_the_loss_falls_and_the_teacher_stays(triplets):
+def test_the_loss_falls_and_the_teacher_stays(triplets, capfd):
     made = trainer(triplets, steps=40, every=10, batch_size=4, lr=3e-3)
     before = state_digest(made.network.teacher)
     history = made.run()
+    assert capfd.readouterr() == ("", "")  # no bar unless asked for
     assert history["total"].iloc[-1] < 0.7 * history["total"].iloc[0]
     assert state_digest(made.network.teacher) == before
     assert (history["cosine"] + history["focal"] + history["distance"]).tolist() == pytest.approx(history["total"])
