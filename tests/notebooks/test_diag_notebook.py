@@ -74,7 +74,7 @@ def test_sdxl_from_a_folder(execute, tmp_path):
     assert set(read_results(folder / "results.csv")["method"]) == {"memseg", "diag"}
     assert "white marks on the wall" in printed(notebook)
     (diag,) = (folder / "synthetic").glob("diag-*")
-    assert "EulerDiscreteScheduler" in (diag / "seed-0" / "settings.json").read_text()
+    assert "EulerDiscreteScheduler" in (diag / "seed-0-of-2" / "settings.json").read_text()
 
 
 @pytest.mark.parametrize(
