@@ -112,7 +112,7 @@ def _of_type(folder: Path, split: str, kind: str) -> Iterator[Record]:
     for path in images:
         identity = f"{folder.name}/{split}/{kind}/{path.stem}"
         mask = masks.get(path.stem)
-        yield Record(identity, int(kind != GOOD), kind, identity, str(path), mask and str(mask))
+        yield Record(identity, int(kind != GOOD), kind, identity, str(path), None if mask is None else str(mask))
 
 
 def _masks(folder: Path, images: list[Path]) -> dict[str, Path]:

@@ -103,4 +103,4 @@ def area_under_pro(table: PixelTable, fpr_limit: float = FPR_LIMIT) -> float:
     # where [v] = min(v, L): integral over [0, L] of min(max((x - a) / (b - a), 0), 1) dx
     #     = L - [b] + ([b] - [a])^2 / (2 (b - a))
     area = fpr_limit - np.minimum(b, fpr_limit) + rise**2 * slope / 2
-    return float(min(table.overlap @ area / (table.n_regions * fpr_limit), 1.0))
+    return min(float(table.overlap @ area) / (table.n_regions * fpr_limit), 1.0)

@@ -54,14 +54,15 @@ def as_score_maps(scores: Maps) -> list[ScoreMap]:
 
 
 def _images(name: str, maps: Maps) -> list[np.ndarray]:
-    whole = isinstance(maps, (np.ndarray, Tensor))
-    if whole and maps.ndim != 3:
-        raise ValueError(
-            f"{name} must have shape (n, H, W), got {tuple(maps.shape)}; one image is {name}[None], a channel axis "
-            f"goes with {name}[:, 0]"
-        )
-    images = [_as_array(name, image) for image in ([maps] if whole else maps)]
-    images = list(images[0]) if whole else images
+    if isinstance(maps, np.ndarray | Tensor):
+        if maps.ndim != 3:
+            raise ValueError(
+                f"{name} must have shape (n, H, W), got {tuple(maps.shape)}; one image is {name}[None], a channel axis "
+                f"goes with {name}[:, 0]"
+            )
+        images = list(_as_array(name, maps))
+    else:
+        images = [_as_array(name, image) for image in maps]
     for position, image in enumerate(images):
         if image.ndim != 2 or not image.size:
             raise ValueError(f"{name}: image {position} must have shape (H >= 1, W >= 1), got {image.shape}")
