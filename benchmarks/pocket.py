@@ -59,8 +59,8 @@ def main() -> None:
     pipeline = load_inpainting(options.model, device)
     print(f"{describe(device)}; {threads} threads; images a second")
     print(f"{'size':<12}{'batch':>6}{'steps':>7}{'guidance':>10}{'images/s':>10}")
-    cases = [(size, batch, 8, 2.0) for size in SIZES for batch in (1, 8)]
-    cases += [(SIZES[0], 8, steps, guidance) for steps, guidance in ((8, 1.0), (4, 2.0), (20, 2.0))]
+    cases = [(size, batch, 8, 4.0) for size in SIZES for batch in (1, 8)]
+    cases += [(SIZES[0], 8, steps, guidance) for steps, guidance in ((8, 1.0), (4, 4.0), (20, 4.0))]
     for size, batch, steps, guidance in cases:
         value = rate(pipeline, size, batch, steps, guidance, options.repeats)
         print(f"{size[0]:>4} x {size[1]:<5}{batch:>6}{steps:>7}{guidance:>10g}{value:>10.2f}")
