@@ -122,7 +122,8 @@ def dpm_solver(
     DDIM's are, the last of few steps starts from so much noise that it takes fine texture for noise: of Gaussian
     data with a spread of 0.15, 20 steps of 1000 leave 0.10 that way and 0.15 this way.
     """
-    scheduler = DPMSolverMultistepScheduler(**_process(model), use_lu_lambdas=True, solver_order=2)
+    inside = {"thresholding": True, "sample_max_value": 1.0}  # each estimate of the image is cut to [-1, 1]
+    scheduler = DPMSolverMultistepScheduler(**_process(model), use_lu_lambdas=True, solver_order=2, **inside)
     return _walk(scheduler, noise, x, sampling.calls(len(model.schedule)), {})
 
 
