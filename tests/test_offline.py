@@ -47,6 +47,22 @@ claims.findings_table(rows)
 views.curves(params, run)
 assert set(rows["method"]) == {"memseg", "diag"}
 """
+MIXED = """
+from defectlab.experiments import arms, closeness, detect, splits
+from defectlab.experiments.in_and_out_parameters import InAndOutParameters
+from defectlab.params import resolve
+from defectlab.runs import Run
+
+given = {"profile": "smoke", "scale": 0.02, "height": 64, "width": 64, "n_aug": 2, "seeds": [0], "canvas": 32}
+params = resolve(InAndOutParameters, {**given, "epochs": 1, "fine_tune_steps": 1})
+assert (params.base_model, params.weights, params.textures) == ("pocket-sd", "pocket", "surfaces")
+run = Run.open(None, "in_and_out", params)
+data = splits.load_splits(params)
+makers = arms.make_synthesizers(params, data)
+closeness.closeness(params, closeness.changes(params, data, makers, run), run)
+rows = detect.detect(params, data, arms.synthesise(params, data, makers, run), run)
+assert set(rows["method"]) == {"memseg", "ddpm", "in_and_out"}
+"""
 VERDICT = "\nprint('connections:', tried)"
 
 
@@ -70,8 +86,9 @@ def test_importing_every_module_opens_no_connection(tmp_path):
     assert done.stdout.strip().endswith("connections: []")
 
 
-def test_an_experiment_on_the_embedded_default_opens_no_connection(tmp_path):
-    done = run(tmp_path, EXPERIMENT)
+@pytest.mark.parametrize("experiment", [EXPERIMENT, MIXED], ids=["diag", "in_and_out"])
+def test_an_experiment_on_the_embedded_default_opens_no_connection(tmp_path, experiment):
+    done = run(tmp_path, experiment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("connections: []")
     assert not (tmp_path / "hub").exists(), "something was written to the cache of the hub"

@@ -221,9 +221,12 @@ def _pr_band(axes: Axes, identity: Method, own: list[Curve], point: tuple[float,
 
 def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: str, unit: str) -> str:
     table = rows.pivot(index="epoch", columns="seed", values="value")
-    axes.plot(table.index, table.to_numpy(), color=identity.colour, alpha=0.35, linewidth=0.9)
+    marker = identity.marker if len(table) == 1 else ""  # of one point there is no line
+    axes.plot(table.index, table.to_numpy(), color=identity.colour, alpha=0.35, linewidth=0.9, marker=marker)
     mean = table.mean(axis=1)
-    axes.plot(mean.index, mean, color=identity.colour, linestyle=identity.line, label=identity.name)
+    axes.plot(mean.index, mean, color=identity.colour, linestyle=identity.line, marker=marker, label=identity.name)
+    if len(mean) == 1:
+        return f"{identity.name}: {metric} {mean.iloc[0]:.3g} at {unit} {mean.index[0]}."
     change = f"{mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}"
     return f"{identity.name}: {metric} from {change} over {unit}s {mean.index[0]} to {mean.index[-1]}."
 

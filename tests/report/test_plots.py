@@ -90,6 +90,14 @@ def test_training_curves_say_where_they_go():
     assert len(plot.figure.axes) == 2
 
 
+def test_a_curve_of_one_point_is_a_marker_and_counts_what_it_is_told():
+    history = pd.DataFrame([("ddpm", 0, 4, "loss", 0.5)], columns=["method", "seed", "epoch", "metric", "value"])
+    plot = training_curves(history, unit="step")
+    assert "DDPM: loss 0.5 at step 4." in plot.alt
+    axes = plot.figure.axes[0]
+    assert axes.get_xlabel() == "Step" and all(line.get_marker() == "v" for line in axes.lines)
+
+
 def test_n_aug_curve_says_both_ends_and_shows_the_paper(make_rows):
     rows = make_rows({("diag", "zero_shot", n): [n / 200, n / 200 + 0.02] for n in (80, 100, 120)})
     paper = pd.DataFrame({"method": ["diag"] * 2, "n_aug": [80, 100], "paper": [0.769, 0.801]})
