@@ -33,7 +33,7 @@ SAMPLING: dict[str, Callable[[str], SamplingSettings]] = {
 }
 LAYERS = {0: "linear", 1: "1 x 1 convolution"}
 MODELS = {"unet": "UNet", "text_encoder": "text encoder"}
-LOSSES = {"loss": "Loss of the batch", "prior_loss": "Loss of the class images"}
+LOSS = "Loss, running mean"
 
 
 def instances(params: InAndOutParameters, splits: Splits, seed: int) -> SurfaceDataset:
@@ -120,17 +120,15 @@ def trained_layers(tuned: Mapping[int, FineTuned]) -> pd.DataFrame:
 
 
 def losses(tuned: Mapping[int, FineTuned]) -> pd.DataFrame:
-    """Losses of all fine-tunings by optimiser step: method, seed, epoch (here the step), metric, value."""
-    tables = []
+    """Running mean of the loss of all fine-tunings: method, seed, epoch (here the optimiser step), metric, value."""
+    columns, tables = ["method", "seed", "epoch", "metric", "value"], []
     for seed, model in tuned.items():
         folder = _adapter(model).folder
         if folder is not None and (folder / LOG).is_file():
-            log = pd.read_csv(folder / LOG).rename(columns={"epoch": "pass", "step": "epoch"} | LOSSES)
-            tables.append(log.assign(method=model.name, seed=seed))
-    if not tables:
-        return pd.DataFrame(columns=["method", "seed", "epoch", "metric", "value"])
-    long = pd.concat(tables).melt(["method", "seed", "epoch"], list(LOSSES.values()), "metric")
-    return long.dropna(subset="value")
+            log = pd.read_csv(folder / LOG)
+            rows = {"method": model.name, "seed": seed, "epoch": log["step"], "metric": LOSS, "value": log["loss"]}
+            tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def _adapter(model: FineTuned) -> Adapter:
