@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,7 +31,7 @@ class Method:
 
 
 # The first five are told apart in greyscale by lightness alone; the later two by marker and line.
-_ALL = (
+_AUGMENTATION = (
     Method("none", "No augmentation", "#000000", "o", (0, (1, 1))),
     Method("diag", "DIAG", "#0072B2", "D", "-"),
     Method("in_and_out", "In&Out", "#D55E00", "^", (0, (6, 2))),
@@ -41,6 +41,72 @@ _ALL = (
     Method("draem", "DRAEM", "#56B4E9", "X", (0, (1, 3))),
 )
 
+_CONTRASTIVE = (
+    Method("untrained", "Untrained", "#000000", "o", (0, (1, 1))),
+    Method("supervised", "Supervised", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
+    Method("moco_original", "MoCo, original loss", "#0072B2", "D", "-"),
+    Method("moco_improved", "MoCo, improved loss", "#D55E00", "^", (0, (6, 2))),
+    Method("moco_literal", "MoCo, Equation 7", "#CC79A7", "v", (0, (6, 2, 1, 2))),
+)
+
+# Beside `ddpm`, which the first group has.
+_GENERATORS = (
+    Method("gan", "GAN", "#0072B2", "D", "-"),
+    Method("vae", "VAE", "#E69F00", "s", (0, (3, 2))),
+    Method("flow", "Flow", "#009E73", "P", (0, (6, 2))),
+)
+
+#: Methods that no figure shows with those of another group; within a group any two differ in all respects.
+GROUPS: dict[str, tuple[Method, ...]] = {
+    "augmentation": _AUGMENTATION,
+    "contrastive": _CONTRASTIVE,
+    "contrastive, original data": tuple(
+        replace(method, key=f"{method.key}_original_data", name=f"{method.name}, original data")
+        for method in _CONTRASTIVE
+    ),
+    "generators": _GENERATORS,
+}
+_ALL = tuple(method for group in GROUPS.values() for method in group)
+
+# Detectors that locate, of the student-teacher paper. RealNet, PyramidFlow, DiAD and UniAD are named and not run.
+_LOCALISATION = (
+    Method("nearest", "Nearest neighbour", "#000000", "o", (0, (1, 1))),
+    Method("simplenet", "SimpleNet", "#E69F00", "s", (0, (3, 2))),
+    Method("destseg", "DeSTSeg", "#D55E00", "^", (0, (6, 2))),
+    Method("cflow", "CFLOW-AD", "#CC79A7", "v", (0, (6, 2, 1, 2))),
+    Method("student_teacher", "Student-teacher", "#0072B2", "D", "-"),
+)
+_REPORTED = (
+    Method("realnet", "RealNet", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
+    Method("pyramidflow", "PyramidFlow", "#56B4E9", "X", (0, (1, 3))),
+    Method("diad", "DiAD", "#999999", "<", (0, (2, 4))),
+    Method("uniad", "UniAD", "#555555", ">", (0, (4, 4))),
+)
+_REFERENCES = (
+    Method("patchcore", "PatchCore", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
+    Method("reverse_distillation", "Reverse Distillation", "#56B4E9", "X", (0, (1, 3))),
+    Method("dinomaly", "Dinomaly", "#CC79A7", "<", (0, (2, 4))),
+    Method("supersimplenet", "SuperSimpleNet", "#999999", ">", (0, (4, 4))),
+)
+_ABLATIONS = (
+    Method("wo_decoder", "w/o decoder", "#D55E00", "^", (0, (6, 2))),
+    Method("wo_cosine", "w/o cosine loss", "#CC79A7", "v", (0, (6, 2, 1, 2))),
+    Method("wo_seg", "w/o segmentation head", "#E69F00", "s", (0, (3, 2))),
+    Method("wo_focal", "w/o focal loss", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
+    Method("l2_for_l1", "L2 for L1", "#56B4E9", "X", (0, (1, 3))),
+    Method("textures_for_p", "Textures for P", "#000000", "o", (0, (1, 1))),
+)
+
+GROUPS: dict[str, tuple[Method, ...]] = {
+    "synthesis": _SYNTHESIS,
+    "localisation": _LOCALISATION,
+    "reported": _REPORTED,
+    "references": _REFERENCES,
+    "ablations": _ABLATIONS,
+}
+"""Methods that figures show together: within a group colour, marker and line all differ."""
+
+_ALL = tuple(identity for group in GROUPS.values() for identity in group)
 METHODS: dict[str, Method] = {method.key: method for method in _ALL}
 
 

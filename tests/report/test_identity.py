@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from defectlab.report.identity import METHODS, in_order, method
+from defectlab.report.identity import GROUPS, METHODS, in_order, method
 
 # Machado, Oliveira and Fernandes 2009: full deuteranopia, on linear RGB
 DEUTERANOPIA = np.array(
@@ -32,13 +32,20 @@ def pairs(keys):
     return combinations([METHODS[key] for key in keys], 2)
 
 
+def in_one_group():
+    """Pairs that a figure can show together; DDPM is a generator too."""
+    for group in GROUPS.values():
+        yield from combinations(group, 2)
+    yield from ((METHODS["ddpm"], other) for other in GROUPS["generators"])
+
+
 def test_white_has_lightness_one_hundred_in_the_simulation():
     assert lab(np.ones(3)) == pytest.approx([100, 0, 0], abs=0.02)
 
 
 @pytest.mark.parametrize("simulate", [np.eye(3), DEUTERANOPIA], ids=["normal", "deuteranopia"])
 def test_any_two_methods_differ_in_colour_for_normal_and_colour_blind_readers(simulate):
-    for a, b in pairs(METHODS):
+    for a, b in in_one_group():
         apart = np.linalg.norm(lab(simulate @ linear(a.colour)) - lab(simulate @ linear(b.colour)))
         assert apart > 15, (a.name, b.name, apart)
 
@@ -50,9 +57,16 @@ def test_the_methods_of_the_diag_tables_differ_in_lightness_alone():
 
 
 def test_any_two_methods_differ_in_marker_and_in_line_style():
-    for a, b in pairs(METHODS):
+    for a, b in in_one_group():
         assert a.marker != b.marker
         assert a.line != b.line
+
+
+def test_a_method_on_original_data_looks_like_the_same_on_augmented_data_and_says_so():
+    base, original = method("moco_improved"), method("moco_improved_original_data")
+    assert (original.colour, original.marker) == (base.colour, base.marker)
+    assert original.name == "MoCo, improved loss, original data"
+    assert len(METHODS) == sum(len(group) for group in GROUPS.values())
 
 
 def test_the_pale_yellow_of_the_palette_is_left_out():
