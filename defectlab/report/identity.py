@@ -56,18 +56,6 @@ _GENERATORS = (
     Method("flow", "Flow", "#009E73", "P", (0, (6, 2))),
 )
 
-#: Methods that no figure shows with those of another group; within a group any two differ in all respects.
-GROUPS: dict[str, tuple[Method, ...]] = {
-    "augmentation": _AUGMENTATION,
-    "contrastive": _CONTRASTIVE,
-    "contrastive, original data": tuple(
-        replace(method, key=f"{method.key}_original_data", name=f"{method.name}, original data")
-        for method in _CONTRASTIVE
-    ),
-    "generators": _GENERATORS,
-}
-_ALL = tuple(method for group in GROUPS.values() for method in group)
-
 # Detectors that locate, of the student-teacher paper. RealNet, PyramidFlow, DiAD and UniAD are named and not run.
 _LOCALISATION = (
     Method("nearest", "Nearest neighbour", "#000000", "o", (0, (1, 1))),
@@ -98,7 +86,13 @@ _ABLATIONS = (
 )
 
 GROUPS: dict[str, tuple[Method, ...]] = {
-    "synthesis": _SYNTHESIS,
+    "augmentation": _AUGMENTATION,
+    "contrastive": _CONTRASTIVE,
+    "contrastive, original data": tuple(
+        replace(identity, key=f"{identity.key}_original_data", name=f"{identity.name}, original data")
+        for identity in _CONTRASTIVE
+    ),
+    "generators": _GENERATORS,
     "localisation": _LOCALISATION,
     "reported": _REPORTED,
     "references": _REFERENCES,

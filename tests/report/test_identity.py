@@ -69,6 +69,12 @@ def test_a_method_on_original_data_looks_like_the_same_on_augmented_data_and_say
     assert len(METHODS) == sum(len(group) for group in GROUPS.values())
 
 
+def test_an_ablation_differs_from_the_full_method_in_colour_marker_and_line():
+    full = METHODS["student_teacher"]
+    for row in GROUPS["ablations"]:
+        assert (row.colour != full.colour, row.marker != full.marker, row.line != full.line) == (True, True, True)
+
+
 def test_the_pale_yellow_of_the_palette_is_left_out():
     assert "#F0E442" not in {identity.colour.upper() for identity in METHODS.values()}
 
