@@ -18,6 +18,12 @@ PRECISION_HONEST = "precision_validation"
 RECALL_HONEST = "recall_validation"
 FID_64 = "fid_64"
 FID_192 = "fid_192"
+IMAGE_AUROC = "image_auroc"
+IMAGE_AUROC_MAX = "image_auroc_max"
+PIXEL_AUROC = "pixel_auroc"
+PIXEL_AP = "pixel_ap"
+PIXEL_F1 = "pixel_best_f1"
+AUPRO = "aupro"
 
 #: What a reader is told beside each metric.
 PROTOCOL = {
@@ -29,6 +35,12 @@ PROTOCOL = {
     RECALL_HONEST: "threshold from validation",
     FID_64: "Inception, first max-pool",
     FID_192: "Inception, second max-pool",
+    IMAGE_AUROC: "image AUROC, mean of the 100 largest pixels",
+    IMAGE_AUROC_MAX: "image AUROC, largest pixel",
+    PIXEL_AUROC: "pixel AUROC",
+    PIXEL_AP: "pixel AP, step",
+    PIXEL_F1: "pixel F1, best threshold on the test set",
+    AUPRO: "AUPRO, exact, FPR up to 0.3",
 }
 
 _NEEDED = ("method", "dataset", "regime", "n_aug", "seed", "metric", "value", "profile")

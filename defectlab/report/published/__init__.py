@@ -61,7 +61,9 @@ def cells(paper: str) -> pd.DataFrame:
     Raises:
         ValueError: for a paper whose cells are not listed.
     """
-    known = {"diag": diag_cells, "in_and_out": in_and_out_cells}
+    from defectlab.report.published.student_teacher import student_teacher_cells
+
+    known = {"diag": diag_cells, "in_and_out": in_and_out_cells, "student_teacher": student_teacher_cells}
     if paper not in known:
         raise ValueError(f"cells are listed for {', '.join(known)} so far, got {paper!r}")
     return known[paper]()
