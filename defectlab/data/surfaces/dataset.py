@@ -1,4 +1,4 @@
-"""The procedural data set: image ``i`` of a split depends on ``(seed, split, i)`` alone."""
+"""The procedural data set: image ``i`` of a split depends on ``(seed, split, i)`` alone, and on its category."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from defectlab.data.base import GOOD, MappedDataset, Record, Sample
+from defectlab.data.surfaces.line import Piece
 from defectlab.data.surfaces.materials import HELD_OUT_MATERIALS, MATERIALS
 from defectlab.data.surfaces.presets import PRESETS, Preset
 from defectlab.data.surfaces.regions import REGIONS
@@ -46,9 +47,15 @@ class Renderer:
 
     def draw(self, record: Record) -> Rendered:
         """Clean and defective exposure with mask; a normal record has an empty mask."""
-        index = int(record.id.rsplit("/", 1)[1])
-        rng = np.random.default_rng([self.seed, zlib.crc32(self.split.encode()), index])
-        scene = make_scene(rng, *self.size, str(rng.choice(self.preset.materials)))
+        category, index = record.id.split("/", 1)[0], int(record.id.rsplit("/", 1)[1])
+        by_category = category in self.preset.categories
+        place = f"{category}/{self.split}" if by_category else self.split
+        rng = np.random.default_rng([self.seed, zlib.crc32(place.encode()), index])
+        if by_category:
+            piece = Piece([self.seed, zlib.crc32(category.encode())], rng)
+            scene = make_scene(piece, *self.size, category)
+        else:
+            scene = make_scene(rng, *self.size, str(rng.choice(self.preset.materials)))
         if record.defect == GOOD:
             clean = colourise(scene.luminance, scene.surface.tint)
             return Rendered(clean, clean, np.zeros(self.size, bool))
@@ -69,6 +76,7 @@ def load(
     preset: str = "ksdd2",
     scale: float | None = None,
     seed: int = 0,
+    category: str = "",
 ) -> MappedDataset:
     """A split of the procedural data set.
 
@@ -79,12 +87,14 @@ def load(
         scale: share of the preset's counts, above 0; 1 gives the counts of the data set it imitates; the preset's own
             where ``None``.
         seed: seed of the whole set; another seed is another set of the same kind.
+        category: of a preset that has categories (``"anomaly"``): one of them, or empty for all, one behind the other.
 
     Returns:
-        Normal images first, then defective ones with the classes in turn.
+        Normal images first, then defective ones with the classes in turn; so for each category. The id of a record
+        begins with its category where there is one.
 
     Raises:
-        ValueError: if the preset or split is unknown, the size too small, the scale not above 0 or the
+        ValueError: if the preset, split or category is unknown, the size too small, the scale not above 0 or the
             seed negative.
     """
     if preset not in PRESETS:
@@ -102,14 +112,22 @@ def load(
     height, width = size or chosen.size
     if min(height, width) < 32:
         raise ValueError(f"surfaces draws images of at least 32 x 32 pixels, size is {height} x {width}")
-    normal, defective = chosen.count(split, scale)
-    classes = [GOOD] * normal + [tuple(chosen.looks)[i % len(chosen.looks)] for i in range(defective)]
-    records = [
-        Record(f"{split}/{i}", int(name != GOOD), name, f"{split}/{i}", f"surfaces/{preset}/{split}/{i}")
-        for i, name in enumerate(classes)
-    ]
+    if category and category not in chosen.categories:
+        known = ", ".join(chosen.categories) or "none"
+        raise ValueError(f"unknown category {category!r} of the preset {preset} of surfaces; known: {known}")
+    places = [f"{name}/{split}" for name in ((category,) if category else chosen.categories)] or [split]
+    records = [record for place in places for record in _records(chosen, place, split, scale)]
     renderer = Renderer(chosen, (height, width), seed, split)
     return MappedDataset(renderer, "surfaces", split, records, (height, width), LICENCE)
+
+
+def _records(preset: Preset, place: str, split: str, scale: float) -> list[Record]:
+    normal, defective = preset.count(split, scale)
+    classes = [GOOD] * normal + [tuple(preset.looks)[i % len(preset.looks)] for i in range(defective)]
+    return [
+        Record(f"{place}/{i}", int(name != GOOD), name, f"{place}/{i}", f"surfaces/{preset.name}/{place}/{i}")
+        for i, name in enumerate(classes)
+    ]
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -16,10 +16,11 @@ class Preset:
         size: ``(height, width)`` in pixels unless another is asked for.
         materials: materials, each image draws one.
         looks: looks of each defect class, in the order of the classes.
-        counts: images per split as ``(normal, defective)`` at scale 1.
+        counts: images per split as ``(normal, defective)`` at scale 1; of each category where there are some.
         scale: share of the counts that is drawn unless another is asked for.
         severity: range that the severity of a defect is drawn from.
         like: the data set whose shape it takes, for the reader.
+        by_category: each material is a category: one product on one line, with counts of its own.
     """
 
     name: str
@@ -30,6 +31,12 @@ class Preset:
     scale: float = 1.0
     severity: tuple[float, float] = (0.1, 0.8)
     like: str = ""
+    by_category: bool = False
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the categories; none where materials are mixed."""
+        return self.materials if self.by_category else ()
 
     def count(self, split: str, scale: float) -> tuple[int, int]:
         """Images of a split as ``(normal, defective)`` at a scale; at least two of each kind that exists."""
@@ -59,10 +66,11 @@ PRESETS: dict[str, Preset] = {
     "anomaly": Preset(
         name="anomaly",
         size=(128, 128),
-        materials=("leather",),
+        materials=("commutator", "leather", "rolled"),
         looks={name: (HELD_OUT_LOOKS[name],) for name in HELD_OUT_LOOKS},
         counts={"train": (200, 0), "test": (40, 120)},
-        like="MVTec AD: training on good images only, test by type of defect",
+        like="MVTec AD: categories of one product each, training on good images only, test by type of defect",
+        by_category=True,
     ),
 }
 """Presets by name. All use held-out materials; those with one look a defect use held-out looks too."""

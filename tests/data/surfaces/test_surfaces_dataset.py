@@ -13,9 +13,12 @@ import pytest
 
 import defectlab
 from defectlab.data import load_dataset
+from defectlab.data.anomaly_layout import category_of
 from defectlab.data.surfaces import HELD_OUT_MATERIALS, MATERIALS, PRESETS, load, texture
 from defectlab.data.surfaces.dataset import FAMILIES
 from defectlab.data.surfaces.defects import DEFECTS, HELD_OUT_LOOKS, LOOKS, TRAINED_LOOKS
+from defectlab.data.surfaces.line import Piece
+from defectlab.data.surfaces.materials import make_surface
 from defectlab.detection.encoder.settings import TRAINED_MATERIALS as ENCODER_MATERIALS
 from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS
 from defectlab.synthesis.pocket.storage import SHIPPED
@@ -83,6 +86,30 @@ def test_an_anomaly_preset_trains_on_good_images_only():
     assert load("test", preset="anomaly").defects == tuple(sorted(LOOKS))
 
 
+def test_the_categories_of_an_anomaly_preset_are_products_of_one_material_each():
+    every = load("test", size=SIZE, preset="anomaly", scale=0.05)
+    assert [category_of(r) for r in every.records[::8]] == ["commutator", "leather", "rolled"]
+    leather = load("test", size=SIZE, preset="anomaly", scale=0.05, category="leather")
+    assert [r.id for r in leather.records] == [f"leather/test/{i}" for i in range(8)] and leather.labels.sum() == 6
+    assert same(leather[7], every[15]) and same(leather[0], every[8])  # alone or among others
+
+
+def test_pieces_of_a_line_are_more_alike_than_pieces_of_a_material():
+    def deviation(lines: list[tuple[int, int]]) -> float:
+        surfaces = [make_surface(Piece([line], np.random.default_rng(i)), 48, 48, "leather") for i, line in lines]
+        return float(np.std([np.mean(s.albedo) for s in surfaces]))
+
+    assert deviation([(i, 1) for i in range(8)]) < 0.5 * deviation([(i, i) for i in range(8)])
+    one, two = (make_surface(Piece([1], np.random.default_rng(i)), 48, 48, "leather") for i in (0, 1))
+    assert abs(np.corrcoef(one.albedo.ravel(), two.albedo.ravel())[0, 1]) < 0.2  # but no two are copies
+
+
+def test_a_piece_draws_properties_near_its_line_within_their_range():
+    drawn = [Piece([3], np.random.default_rng(i)).uniform(2, 4) for i in range(50)]
+    assert min(drawn) >= 2 and max(drawn) <= 4 and np.ptp(drawn) <= 0.15 * 2
+    assert len({str(Piece([3], np.random.default_rng(i)).choice(["a", "b", "c"])) for i in range(20)}) == 1
+
+
 def test_classes_come_in_turn_and_each_image_is_a_group_of_its_own():
     data = load("test", preset="aluminium")
     assert [record.defect for record in data.records[50:54]] == ["corrosion", "dent", "scratch", "corrosion"]
@@ -143,6 +170,8 @@ def test_the_registry_gives_the_same_set():
         ({"scale": 0}, "must be above 0, got 0"),
         ({"scale": float("nan")}, "must be above 0, got nan"),
         ({"size": (31, 64)}, "at least 32 x 32 pixels, size is 31 x 64"),
+        ({"preset": "anomaly", "category": "wood"}, "unknown category 'wood' of .* known: commutator, leather, rolled"),
+        ({"category": "leather"}, "unknown category 'leather' of the preset ksdd2 of surfaces; known: none"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
     ],
 )
