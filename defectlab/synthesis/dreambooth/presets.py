@@ -46,9 +46,13 @@ SMALL: dict[str, Any] = {
     "mixed_precision": "no",
     "optimiser": "adamw",
 }
+# Fewer steps without positives, as in the paper: the model must not forget the defects that it will be asked for.
+# At 400 steps nearly all were gone, at 150 they stay, and the surface comes almost as close.
+LAPTOP_STEPS = {"zero_shot": 150, "few_shot": 300, "full_shot": 300}
 LAPTOP = SMALL | {
-    "max_steps": 400,  # 0.28 s of one core each, beside 0.35 s for each regularisation image
     "batch_size": 6,
+    # for velocities, min-SNR takes most of the weight from the high noise levels, which decide light and colour
+    "min_snr_gamma": None,
     "warm_up": 10,
     "regularisation_images": 24,
     "regularisation_steps": 8,
@@ -82,7 +86,7 @@ def released() -> dict[str, Any]:
 def laptop(regime: str) -> dict[str, Any]:
     """Minutes on two cores."""
     _require(regime)
-    return LAPTOP | {"merge_ratio": PAPER_MERGE_RATIO[regime]}
+    return LAPTOP | {"max_steps": LAPTOP_STEPS[regime], "merge_ratio": PAPER_MERGE_RATIO[regime]}
 
 
 def smoke(regime: str) -> dict[str, Any]:
