@@ -42,6 +42,12 @@ def test_small_presets_are_valid_in_every_regime(regime):
         assert preset(regime).max_steps is not None
 
 
+def test_without_positives_a_laptop_trains_for_fewer_steps_as_the_paper_does():
+    for preset, length in ((DreamBoothSettings.laptop, "max_steps"), (DreamBoothSettings.paper, "epochs")):
+        zero, few, full = (getattr(preset(regime), length) for regime in REGIMES)
+        assert zero < min(few, full)
+
+
 def test_an_unknown_regime_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match=r"unknown regime 'few-shot'; did you mean 'few_shot'\?"):
         DreamBoothSettings.paper("few-shot")
