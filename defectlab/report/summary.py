@@ -41,7 +41,19 @@ PROTOCOL = {
     PIXEL_AP: "pixel AP, step",
     PIXEL_F1: "pixel F1, best threshold on the test set",
     AUPRO: "AUPRO, exact, FPR up to 0.3",
+    "map_step": "mean of the step APs of each class against the rest",
+    "fid": "FID, Inception, final pool",
+    "inception_score": "Inception score",
+    "frechet": "Frechet distance, features at hand, not FID",
+    "kid": "kernel distance",
 }
+
+
+def protocol(metric: str) -> str:
+    """What a reader is told of a metric; of one class (``"ap_step_dent"``) what stands for all; else its name."""
+    stems = [known for known in PROTOCOL if metric == known or metric.startswith(f"{known}_")]
+    return PROTOCOL[max(stems, key=len)] if stems else metric
+
 
 _NEEDED = ("method", "dataset", "regime", "n_aug", "seed", "metric", "value", "profile")
 

@@ -1,0 +1,123 @@
+"""Does the improved loss help, and which generator is nearest: tables that DDPM-MoCo does not have."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from defectlab.evaluation.seeds import PairedDifference
+from defectlab.report.cells import rows_of_one_run, smoke_note, where
+from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in
+from defectlab.report.ddpm_moco_tables import GENERATORS
+from defectlab.report.identity import in_order, method
+from defectlab.report.published.moco import moco_cells
+from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
+from defectlab.report.tables import ReportTable
+from defectlab.report.verdict import ORDERING_RULE, evidence, of_ordering
+
+COMPARED = (
+    ("moco_improved", "moco_original"),
+    ("moco_literal", "moco_original"),
+    ("moco_original", "untrained"),
+    ("moco_improved", "untrained"),
+    ("supervised", "moco_original"),
+)
+"""Pairs whose difference is shown; the first is the claim, the third says whether there was anything to improve."""
+
+_EFFECT_NOTES = (
+    "Differences paired by seed, mean and 95 % interval; the backbone is frozen, and a linear head tells what it is "
+    "worth. Norm: length of the mean embedding of the improved loss, 1 where all images have become one point.",
+    ORDERING_RULE,
+)
+_GENERATOR_NOTE = (
+    "Mean ± standard deviation over seeds. For the distances less is nearer; diversity has to be read beside that of "
+    "the real images, and a nearest training image nearer than that of held-out real images is a sign of copying."
+)
+
+
+def effect(
+    rows: pd.DataFrame, setting: ContrastiveSetting, left: str, right: str, metric: str = MAP_STEP
+) -> PairedDifference | None:
+    """Difference of two methods in one setting, paired by seed; ``None`` where they share no seed."""
+    own = rows[(rows["regime"] == setting.regime) & (rows["metric"] == metric)]
+    return paired(by_seed(own, method=left), by_seed(own, method=right))
+
+
+def paper_gain(family: str, metric: str = MAP_STEP) -> float:
+    """What the improved loss adds in the paper's Table 2, NaN for a metric that it does not print.
+
+    Args:
+        family: ``"R-50"`` or ``"V-16"``.
+        metric: as result rows name it.
+    """
+    cells = moco_cells()
+    cells = cells[(cells["regime"] == family) & (cells["column"] == metric)].set_index("method")["paper"]
+    return float(cells["moco_improved"] - cells["moco_original"]) if len(cells) else float("nan")
+
+
+def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable:
+    """What the losses are worth, one line a setting: batches, BatchNorm, backbone.
+
+    Args:
+        rows: result rows of one data set and one profile.
+        metric: metric to compare in, such as ``"map_step"`` or ``"ap_step_dent"``.
+
+    Raises:
+        ValueError: if the rows mix data sets or profiles, or have no setting.
+    """
+    rows = rows_of_one_run(rows)
+    settings = settings_in(rows)
+    if not settings:
+        raise ValueError("no row has a setting of a contrastive pretraining in its regime")
+    lines = []
+    for setting in settings:
+        claimed = effect(rows, setting, *COMPARED[0], metric)
+        norm = by_seed(rows, regime=setting.regime, method="moco_improved", metric="mean_norm")
+        lines.append(
+            {
+                "backbone": setting.backbone,
+                "batches and normalisation": setting.words,
+                "paper's gain": f"{paper_gain(setting.family, metric):+.3f}",
+                **{_title(*pair): signed(effect(rows, setting, *pair, metric)) for pair in COMPARED},
+                "seeds": 0 if claimed is None else len(claimed.values),
+                "norm": mean_and_sd(summarise(norm)) if len(norm) else "–",
+                "verdict": of_ordering(claimed if len(evidence(rows)) else None).marked,
+            }
+        )
+    caption = f"What the losses are worth on {where(rows)}: {protocol(metric)}"
+    return ReportTable(pd.DataFrame(lines), caption, (*_EFFECT_NOTES, *smoke_note(rows)))
+
+
+def generators_table(rows: pd.DataFrame) -> ReportTable:
+    """One line a generator, one column a metric of all classes together.
+
+    Args:
+        rows: result rows of one data set and one profile; those of generators are shown, but for metrics of one class.
+
+    Raises:
+        ValueError: if the rows mix data sets or profiles, or have no such row.
+    """
+    rows = rows_of_one_run(rows)
+    own = rows[rows["method"].isin(GENERATORS) & ~rows["regime"].astype(str).str.contains("/")]
+    names = list(dict.fromkeys(own["metric"]))
+    shown = [name for name in names if not any(name != stem and name.startswith(f"{stem}_") for stem in names)]
+    if not shown:
+        raise ValueError(f"no rows of generators; the rows have methods {', '.join(sorted(set(rows['method'])))}")
+    lines = []
+    for identity in in_order(set(own["method"])):
+        values = {name: by_seed(own, method=identity.key, metric=name) for name in shown}
+        cells = {name: mean_and_sd(summarise(found), 3) if len(found) else "–" for name, found in values.items()}
+        lines.append({"generator": identity.name, **cells})
+    caption = f"Generators on the same data and budget: {where(rows)}"
+    return ReportTable(pd.DataFrame(lines), caption, (_GENERATOR_NOTE, *smoke_note(rows)))
+
+
+def signed(difference: PairedDifference | None) -> str:
+    """``+0.05 (+0.01 to +0.09)``; without an interval for one seed, a dash for none."""
+    if difference is None:
+        return "–"
+    interval = f" ({difference.t.low:+z.3f} to {difference.t.high:+z.3f})" if len(difference.values) > 1 else ""
+    return f"{difference.mean:+z.3f}{interval}"
+
+
+def _title(left: str, right: str) -> str:
+    return " minus ".join(method(key).name.removeprefix("MoCo, ").lower() for key in (left, right))

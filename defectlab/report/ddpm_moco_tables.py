@@ -1,0 +1,167 @@
+"""Tables 1 and 2 of DDPM-MoCo: the paper's value beside ours, and what the paper's tables lack below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from defectlab.evaluation.seeds import SeedSummary
+from defectlab.report.cells import OURS_NOTE, our_cells, rows_of_one_run, smoke_note, where
+from defectlab.report.contrastive_setting import (
+    BACKBONES,
+    MAP_STEP,
+    ContrastiveSetting,
+    ap_of,
+    classes_in,
+    settings_in,
+    shown_class,
+)
+from defectlab.report.identity import in_order, method
+from defectlab.report.published.moco import CLASSES, TABLE_2_METHODS, moco_cells
+from defectlab.report.summary import by_seed, protocol, summarise
+from defectlab.report.tables import ReportTable
+from defectlab.report.verdict import CELL_RULE, evidence, of_cell
+
+GENERATORS = ("ddpm", "gan", "vae", "flow")
+_PRINTED_1 = ("fid", "inception_score")
+_BESIDE_1 = ("frechet", "kid")
+"""Distances that the paper does not print, shown below its two."""
+
+_TABLE_1_NOTE = (
+    "The paper prints no value for the smooth class and states neither the number nor the size of the images; with at "
+    "most 400 real images a class, an FID of about 2 would be extraordinary, and an Inception score of about 9 exceeds "
+    "the number of classes, so that it has to be that of ImageNet's."
+)
+_TABLE_2_NOTE = (
+    "AP: each class against the rest. The paper gives per cent, one run, without a definition of AP; two of its six "
+    "means are not those of their row: the mean of the row is compared, what is printed stands in brackets. Chance is "
+    "the share of the class."
+)
+
+
+def generation_table(rows: pd.DataFrame) -> ReportTable:
+    """Table 1: FID and Inception score of each class, the paper's value beside ours.
+
+    Args:
+        rows: result rows of one data set and one profile: metrics ``fid_<class>``, ``inception_score_<class>``, and
+            ``frechet_<class>`` and ``kid_<class>``, which stand below without a value of the paper, as do classes and
+            generators that the paper's table lacks.
+
+    Raises:
+        ValueError: without rows, or if they mix data sets or profiles.
+    """
+    rows = rows_of_one_run(rows)
+    cells = moco_cells()
+    cells = cells[cells["table"] == "1"]
+    printed = cells.set_index("column")["paper"].to_dict()
+    columns = [column for metric in _PRINTED_1 for column in cells["column"] if column.startswith(metric)]
+    found = sorted(set(rows["metric"]), key=lambda name: (name.rsplit("_", 1)[0], name))
+    columns += [name for name in found if name.startswith((*_PRINTED_1, *_BESIDE_1)) and name not in printed]
+    lines = [
+        _line_1(rows, identity.key, column, printed.get(column) if identity.key == "ddpm" else None)
+        for identity in in_order({"ddpm", *set(GENERATORS) & set(rows["method"])})
+        for column in columns
+        if (identity.key == "ddpm" and column in printed) or len(_values(rows, identity.key, column))
+    ]
+    caption = f"DDPM-MoCo, Table 1: the paper on its aluminium plates, here on {where(rows)}"
+    return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _TABLE_1_NOTE))
+
+
+def average_precision_table(rows: pd.DataFrame, setting: ContrastiveSetting | str | None = None) -> ReportTable:
+    """Table 2: AP of each class and their mean, the paper's value beside ours.
+
+    Transformers stand beside the paper's ViT-B/16, convolutional networks beside its ResNet-50. Methods that the paper
+    lacks (an untrained and a supervised backbone, the literal Eq. 7, the original loss on original data) stand below.
+
+    Args:
+        rows: result rows of one data set and one profile, ``regime`` as `ContrastiveSetting.regime` has it.
+        setting: which batches, BatchNorm and test images to show, where the rows have several; its backbone is not
+            read, all are shown.
+
+    Raises:
+        ValueError: if the rows mix data sets or profiles, have no setting, or several and none is chosen.
+    """
+    rows = rows_of_one_run(rows)
+    chosen = _chosen(rows, setting)
+    own = rows[rows["regime"].isin([s.regime for s in chosen])]
+    cells = moco_cells()
+    cells = cells[cells["table"] == "2"]
+    others = [identity.key for identity in in_order(set(own["method"]) - set(TABLE_2_METHODS.values()))]
+    lines = [
+        line
+        for key in [*TABLE_2_METHODS.values(), *others]
+        for family in BACKBONES
+        for line in _lines_2(key, family, [s for s in chosen if s.family == family], own, cells)
+    ]
+    caption = f"DDPM-MoCo, Table 2: the paper on its aluminium plates, here on {where(rows)}; {chosen[0].words}"
+    tested = () if chosen[0].test_on == "real" else ("The test images are generated, as in the paper.",)
+    return ReportTable(pd.DataFrame(lines), caption, _notes(own, _TABLE_2_NOTE, *tested))
+
+
+def _line_1(rows: pd.DataFrame, key: str, column: str, paper: float | None) -> dict[str, object]:
+    stem = next(metric for metric in (*_PRINTED_1, *_BESIDE_1) if column.startswith(metric))
+    ours = _values(rows, key, column)
+    place = {"method": method(key).name, "class": shown_class(column.removeprefix(stem).lstrip("_")) or "all"}
+    return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2)}
+
+
+def _lines_2(
+    key: str, family: str, chosen: Sequence[ContrastiveSetting], own: pd.DataFrame, cells: pd.DataFrame
+) -> Iterator[dict[str, object]]:
+    """Lines of one row and column of the paper, one a backbone of ours and class."""
+    printed = cells[(cells["method"] == key) & (cells["regime"] == family)].set_index("column")["paper"].to_dict()
+    ran = [s for s in chosen if len(own[(own["method"] == key) & (own["regime"] == s.regime)])]
+    classes = classes_in(own["metric"]) or list(CLASSES.values())
+    for s in ran or ([None] if printed else []):
+        rows = own[own["regime"] == s.regime] if s else own[:0]
+        place = {"method": method(key).name, "backbone, paper": family, "backbone, here": s.backbone if s else "–"}
+        for column in [*map(ap_of, classes), MAP_STEP]:
+            ours = _values(rows, key, column)
+            if column in printed or len(ours):
+                name = "mean" if column == MAP_STEP else shown_class(column.removeprefix("ap_step_"))
+                line = _paper_and_ours(own, printed.get(column), ours, 3)
+                if column == MAP_STEP and printed:
+                    line["paper"] = _mean_and_stated(printed)
+                yield {**place, "class": name, **line}
+
+
+def _mean_and_stated(printed: dict[str, float]) -> str:
+    """Mean of the printed row, with the printed mean in brackets where it is another."""
+    mean, stated = printed[MAP_STEP], printed["map_stated"]
+    return f"{mean:.3f}" if abs(mean - stated) < 0.001 else f"{mean:.3f} (printed: {stated:.3f})"
+
+
+def _paper_and_ours(rows: pd.DataFrame, paper: float | None, ours: pd.Series, digits: int) -> dict[str, object]:
+    """Cells of a line from the paper's value on."""
+    summary: SeedSummary | None = summarise(ours) if len(ours) else None
+    judged = summary if len(evidence(rows)) else None
+    # The paper's images are private: no data of ours are the same.
+    said = "–" if paper is None else of_cell(paper, judged, comparable=False).marked
+    return {"paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary), "verdict": said}
+
+
+def _values(rows: pd.DataFrame, key: str, metric: str) -> pd.Series:
+    own = rows[(rows["method"] == key) & (rows["metric"] == metric)]
+    if own["n_aug"].nunique() > 1:
+        counts = ", ".join(str(int(count)) for count in sorted(set(own["n_aug"])))
+        raise ValueError(f"{key}, {metric}: one table shows one number of generated images; got {counts}")
+    return by_seed(own)
+
+
+def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> list[ContrastiveSetting]:
+    """Settings of the rows that agree with the one asked for in all but the backbone."""
+    there = settings_in(rows)
+    wanted = ContrastiveSetting.parse(setting) if isinstance(setting, str) else setting
+    words = {s.words for s in there} if wanted is None else {wanted.words}
+    chosen = [s for s in there if s.words in words]
+    if not chosen or len(words) > 1:
+        listed = "; ".join(sorted({s.words for s in there})) or "none"
+        raise ValueError(f"one table shows one setting; the rows have: {listed}. Choose one with setting=")
+    return chosen
+
+
+def _notes(rows: pd.DataFrame, *protocol_notes: str) -> tuple[str, ...]:
+    private = f"Here: {where(rows)}; the paper's images are private, so no absolute value is comparable, and the "
+    private += "verdicts on the claims concern orderings."
+    return (*protocol_notes, OURS_NOTE, CELL_RULE, private, *smoke_note(rows))

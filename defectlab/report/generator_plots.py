@@ -1,0 +1,119 @@
+"""Figures 4 and 9 of DDPM-MoCo, and what a sampler gives for its steps and seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from defectlab.data.base import SurfaceDataset
+from defectlab.report.contrastive_setting import shown_class
+from defectlab.report.grids import GridRow, draw_row
+from defectlab.report.identity import METHODS, method
+from defectlab.report.style import Plot, size, styled, watermark
+
+SAMPLERS = {
+    "ddpm": ("DDPM, ancestral (paper)", "#CC79A7", "v", "-"),
+    "ddim": ("DDIM", "#0072B2", "D", (0, (6, 2))),
+    "dpm_solver": ("DPM-Solver++", "#009E73", "P", (0, (6, 2, 1, 2))),
+}
+"""Name, colour, marker and line of each sampler."""
+
+_NEEDED = ("sampler", "steps", "seconds", "distance")
+
+
+def sampler_curves(
+    frame: pd.DataFrame, profile: str = "laptop", title: str = "", distance: str = "Frechet distance"
+) -> Plot:
+    """Distance to real images against steps, and against seconds: the same points in two panels.
+
+    Args:
+        frame: columns ``sampler`` (a name of `SAMPLERS`), ``steps``, ``seconds`` an image and ``distance``; rows of
+            several seeds are averaged, their range is drawn.
+        profile: a smoke run is watermarked.
+        title: heading of the figure.
+        distance: what the axis calls it.
+
+    Raises:
+        ValueError: if columns are missing, there are no rows, or a sampler is unknown.
+    """
+    missing = [name for name in _NEEDED if name not in frame.columns]
+    if missing or frame.empty:
+        raise ValueError(
+            f"expected rows with {', '.join(_NEEDED)}; got {len(frame)} without {', '.join(missing) or '-'}"
+        )
+    unknown = sorted(set(frame["sampler"]) - set(SAMPLERS))
+    if unknown:
+        raise ValueError(f"no sampler {', '.join(unknown)}; there are: {', '.join(SAMPLERS)}")
+    said = []
+    with styled():
+        figure, panels = plt.subplots(1, 2, figsize=(size("wide")[0], 4.0), sharey=True)
+        for sampler in (name for name in SAMPLERS if name in set(frame["sampler"])):
+            points = frame[frame["sampler"] == sampler].groupby("steps", as_index=False)
+            said.append(_sampler(list(panels), sampler, points[["seconds", "distance"]].agg(["mean", "min", "max"])))
+        for axes, label in zip(panels, ("Steps (network calls an image)", "Seconds an image"), strict=True):
+            axes.set(xscale="log", xlabel=label)
+        panels[0].set(ylabel=distance, ylim=(0, None))
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.suptitle(title)
+        watermark(figure, profile)
+    alt = f"{distance} to real images by steps and by seconds an image; less is nearer. {' '.join(said)}"
+    return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
+
+
+def generator_rows(sets: Mapping[str, SurfaceDataset], n: int = 6, seed: int = 0) -> list[GridRow]:
+    """Rows of images side by side, drawn at random: Figure 9.
+
+    Args:
+        sets: what a row shows to its images, from top to bottom; a short name of a method is written out and frames its
+            row in the method's colour.
+        n: images a row.
+        seed: of the draw, the same for each row.
+
+    Returns:
+        Rows for `defectlab.report.grids.sample_grid`.
+    """
+    return [
+        draw_row(images, method(key).name, n, seed, key) if key in METHODS else draw_row(images, key, n, seed)
+        for key, images in sets.items()
+    ]
+
+
+def real_and_generated(
+    real: SurfaceDataset, generated: SurfaceDataset, classes: Sequence[str], n: int = 6, seed: int = 0
+) -> list[GridRow]:
+    """Of each class a row of real images and below it one of generated ones: Figure 4.
+
+    Args:
+        real: images of the classes.
+        generated: images of the classes.
+        classes: from top to bottom.
+        n: images a row.
+        seed: of the draw.
+
+    Raises:
+        ValueError: if a class has no image; the message names it.
+    """
+    rows = []
+    for name in classes:
+        for title, images, key in (("real", real, None), ("generated", generated, "ddpm")):
+            chosen = images.subset([i for i, record in enumerate(images.records) if record.defect == name])
+            rows.append(draw_row(chosen, f"{shown_class(name)},\n{title}", n, seed, key))
+    return rows
+
+
+def _sampler(panels: Sequence[Axes], sampler: str, points: pd.DataFrame) -> str:
+    """Draws one sampler into both panels; says where it is at its fewest and its most steps."""
+    name, colour, marker, line = SAMPLERS[sampler]
+    middle, low, high = (points["distance"][part] for part in ("mean", "min", "max"))
+    for axes, place in zip(panels, (points["steps"], points["seconds"]["mean"]), strict=True):
+        axes.plot(place, middle, color=colour, marker=marker, linestyle=line, label=name)
+        axes.vlines(place, low, high, color=colour, alpha=0.5, linewidth=1.2)
+    steps, seconds = points["steps"].tolist(), points["seconds"]["mean"].tolist()
+    ends = [
+        f"{middle.iloc[i]:.2f} at {steps[i]} steps and {seconds[i]:.2g} s" for i in ([0, -1] if len(steps) > 1 else [0])
+    ]
+    return f"{name}: {', '.join(ends)}."
