@@ -1,4 +1,4 @@
-"""The command line: `defectlab data | synthesise | pocket | fine-tune | encoder | run | grid | claims | doctor`.
+"""The command line: `defectlab COMMAND`, a command for every room; ``COMMANDS`` below lists them.
 
 Each room brings its commands in a module with ``register(subparsers)``; a module is imported only when one of its
 commands is asked for, so that ``defectlab --help`` answers at once. A command's parser names its function with
@@ -38,6 +38,7 @@ COMMANDS = {
     "pocket": Command("defectlab.synthesis.pocket.command", "train, judge and describe the small diffusion model"),
     "fine-tune": Command("defectlab.synthesis.dreambooth.command", "teach a Stable Diffusion model your surface"),
     "encoder": Command("defectlab.detection.command", "train the small encoder of surfaces for detectors"),
+    "teacher": Command("defectlab.detection.pocket_teacher.command", "train the small ViT of the student-teacher"),
     "run": Command("defectlab.notebook_runner", "run a notebook with parameters; gives its result table and a page"),
     "grid": Command("defectlab.grid.command", "run a paper's whole grid of experiments, or one cell of it"),
     "claims": Command("defectlab.report.command", "the papers' claims beside the results of the run store"),

@@ -118,12 +118,18 @@ class EncoderTrainer:
         self.step, self.rows = state["step"], state["rows"]
 
 
-def write_encoder(folder: Path, encoder: nn.Module, training: dict[str, Any]) -> None:
+def write_encoder(
+    folder: Path,
+    encoder: nn.Module,
+    training: dict[str, Any],
+    architecture: str = ARCHITECTURE,
+    options: dict[str, Any] = OPTIONS,
+) -> None:
     """Writes an encoder as timm's hub folders are, floats as float16: ``config.json`` and ``model.safetensors``."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     with atomic_path(folder / "model.safetensors") as partial:
         save_file(tensors, partial)
-    config = {"architecture": ARCHITECTURE, "model_args": OPTIONS, "pretrained_cfg": NORMALISE}
+    config = {"architecture": architecture, "model_args": options, "pretrained_cfg": NORMALISE}
     write_json(folder / "config.json", config | {"training": training})
