@@ -1,5 +1,6 @@
 import argparse
 from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from defectlab.report.verdict import Verdict, combine, of_cell, of_equality
 
 F1, F2, F3, F4, F5 = load_claims("diag")
 F6, F7, F8 = load_claims("in_and_out")
+F11, F12, F13, F14 = load_claims("student_teacher")
 METHODS = ("diag", "in_and_out", "memseg")
 
 
@@ -252,3 +254,38 @@ def test_the_command_reads_the_run_store_and_says_what_it_leaves_out(rows, capsy
     out = capsys.readouterr().out
     assert out.startswith("15 rows of other runs with the same setting are left out")
     assert "surfaces" in out
+
+
+def test_the_orderings_of_student_teacher_hold_in_its_own_tables(make_rows):
+    rows = [
+        make_rows({("student_teacher", "unified", 8): [0.9, 0.9]}, dataset=name, metric="aupro")
+        for name in ("mvtec", "visa", "mpdd")
+    ]
+    findings = [finding for claim in (F11, F12, F13) for finding in evaluate(claim, pd.concat(rows))]
+    assert all(finding.paper > 0 for finding in findings)
+    gaps = {(f.dataset, str(f.relation)): round(f.paper, 3) for f in findings}
+    assert gaps["mvtec", "image_auroc: Student-teacher (Table 1) > DeSTSeg (Table 1)"] == 0.020
+    assert gaps["mvtec", "pixel_auroc: Student-teacher (Table 2) > SimpleNet (Table 2)"] == 0.015
+    assert gaps["mvtec", "aupro: Student-teacher (Table 3) > UniAD (Table 3)"] == 0.063
+    assert gaps["visa", "image_auroc: Student-teacher (Table 4) > DeSTSeg (Table 4)"] == 0.024
+    assert gaps["mpdd", "aupro: Student-teacher (Table 5) > CFLOW-AD (Table 5)"] == 0.024
+    assert gaps["mvtec", "aupro: Student-teacher (Table 6) > w/o segmentation head (Table 6)"] == 0.032
+
+
+def test_an_ordering_of_one_data_set_is_judged_by_its_rows_alone(make_rows):
+    values = {("student_teacher", "unified", 8): [0.9, 0.91], ("destseg", "unified", 8): [0.8, 0.82]}
+    elsewhere = make_rows(values, metric="aupro")
+    assert evaluate(F12, elsewhere) == [] and verdict(F12, elsewhere, "surfaces") == Verdict.NOT_ATTEMPTED
+    finding = found(F11, elsewhere)["aupro: Student-teacher (Table 3) > DeSTSeg (Table 3)"]
+    assert finding.ours.values == pytest.approx((0.1, 0.09))
+    here = make_rows(values, dataset="visa", metric="aupro")
+    assert found(F12, here)["aupro: Student-teacher (Table 4) > DeSTSeg (Table 4)"].ours is not None
+
+
+def test_invariants_are_held_by_tests_that_are_there(rows):
+    for test in F14.tests:
+        file, name = test.split("::")
+        assert f"def {name}(" in (Path(__file__).parents[2] / file).read_text(encoding="utf-8"), test
+    board = scoreboard(None, "student_teacher").set_index("claim")
+    assert board.loc["F14", "verdict"] == "✓ reproduced" and board.loc["F14", "held"] == "in every build"
+    assert set(board.loc[["F11", "F12", "F13"], "verdict"]) == {"– not attempted"}

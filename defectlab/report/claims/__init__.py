@@ -17,8 +17,11 @@ from defectlab.report.identity import method
 from defectlab.report.summary import (
     AP_STEP,
     AP_TRAPEZOID,
+    AUPRO,
     FID_64,
     FID_192,
+    IMAGE_AUROC,
+    PIXEL_AUROC,
     PRECISION,
     PROTOCOL,
     RECALL,
@@ -37,6 +40,9 @@ COLUMNS = {
     RECALL: "recall",
     FID_64: "FID_64",
     FID_192: "FID_192",
+    IMAGE_AUROC: "I-AUROC",
+    PIXEL_AUROC: "P-AUROC",
+    AUPRO: "AUPRO",
 }
 _KINDS = {
     "order": "each n_aug apart",
@@ -56,22 +62,33 @@ class Side:
         regime: ``None`` where the metric does not depend on it.
         n_aug: ``None`` where the metric does not depend on it, and in an average over ``counts``.
         counts: values of ``n_aug`` that the side averages over, empty where it does not.
+        table: of the paper that prints it, where several print the method; its row is that of the average.
     """
 
     method: str
     regime: str | None
     n_aug: int | None
     counts: tuple[int, ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One side is better than the other in one metric, or, where ``better`` is ``"equal"``, on par with it."""
+    """One side is better than the other in one metric, or, where ``better`` is ``"equal"``, on par with it.
+
+    Attributes:
+        metric: name, as result rows spell it.
+        better: ``"higher"``, ``"lower"`` or ``"equal"``.
+        left: the better side.
+        right: the other.
+        datasets: whose rows may judge it; empty where any may, for an ordering can hold on other data than the paper's.
+    """
 
     metric: str
     better: str
     left: Side
     right: Side
+    datasets: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.metric}: {_describe(self.left)} {_SIGNS[self.better]} {_describe(self.right)}"
@@ -93,6 +110,7 @@ class Claim:
         relations: orderings that make up the claim.
         tested: how: what is compared, paired by seed.
         remark: what a reader should know before the verdict.
+        tests: of the suite that check a claim which no result row can judge, as ``file::name``; it has no relations.
     """
 
     paper: str
@@ -102,6 +120,7 @@ class Claim:
     relations: tuple[Relation, ...]
     tested: str = ""
     remark: str = ""
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +171,7 @@ def evaluate(claim: Claim, rows: pd.DataFrame) -> list[Finding]:
         _finding(claim, str(dataset), relation, own)
         for dataset, own in rows.groupby("dataset", sort=True)
         for relation in claim.relations
+        if not relation.datasets or dataset in relation.datasets
     ]
 
 
@@ -197,6 +217,10 @@ def findings_table(rows: pd.DataFrame, paper: str = "diag") -> pd.DataFrame:
 
 
 def _claim(paper: str, entry: dict[str, Any]) -> Claim:
+    if entry["kind"] == "tests":
+        tests = tuple(entry["tests"])
+        how = f"by {len(tests)} tests of the suite: {', '.join(test.rsplit('::', 1)[-1] for test in tests)}"
+        return Claim(paper, entry["id"], entry["statement"], entry["where"], (), how, entry.get("remark", ""), tests)
     orders = [{**entry, **order} for order in entry.get("orders", [{}])]
     wrong = [order["better"] for order in orders if order["better"] not in _SIGNS]
     if entry["kind"] not in _KINDS or wrong:
@@ -206,15 +230,18 @@ def _claim(paper: str, entry: dict[str, Any]) -> Claim:
         )
     relations = tuple(relation for order in orders for relation in _relations(order))
     protocols = dict.fromkeys(PROTOCOL[relation.metric] for relation in relations)
-    how = f"; {_KINDS[entry['kind']]}" if entry["n_aug"] else ""
+    how = f"; {_KINDS[entry['kind']]}" if entry.get("n_aug") else ""
     tested = f"{'; '.join(protocols)}{how}; differences paired by seed"
     return Claim(paper, entry["id"], entry["statement"], entry["where"], relations, tested, entry.get("remark", ""))
 
 
 def _relations(entry: dict[str, Any]) -> Iterator[Relation]:
-    counts, regimes, methods = entry["n_aug"] or [None], entry["regimes"] or [None], entry["methods"]
-    if entry["kind"] == "order":
-        lines = [[Side(m, r, n) for m in methods] for n, r in product(counts, regimes)]
+    counts, regimes = entry.get("n_aug") or [None], entry.get("regimes") or [None]
+    methods, table, datasets = entry["methods"], entry.get("table", ""), tuple(entry.get("datasets", ()))
+    if "against" in entry:  # each of the methods is better than each of those
+        lines = [[Side(m, None, None, table=table) for m in pair] for pair in product(methods, entry["against"])]
+    elif entry["kind"] == "order":
+        lines = [[Side(m, r, n, table=table) for m in methods] for n, r in product(counts, regimes)]
     elif entry["kind"] == "counts":
         lines = [[Side(m, r, n) for n in counts] for m, r in product(methods, regimes)]
     elif entry["kind"] == "averages":
@@ -223,7 +250,8 @@ def _relations(entry: dict[str, Any]) -> Iterator[Relation]:
         lines = [[Side(m, r, n) for r in regimes] for n, m in product(counts, methods)]
     # Each line runs from best to worst; every pair in it is claimed, so that a missing method leaves the others.
     for metric in entry["metrics"]:
-        yield from (Relation(metric, entry["better"], a, b) for line in lines for a, b in combinations(line, 2))
+        for line in lines:
+            yield from (Relation(metric, entry["better"], a, b, datasets) for a, b in combinations(line, 2))
 
 
 def _averaged(key: str, regime: str, counts: Sequence[int]) -> Side:
@@ -272,6 +300,8 @@ def printed_deviation(paper: str, side: Side, metric: str) -> float:
 def _printed_cell(paper: str, side: Side, metric: str) -> pd.Series:
     cells = published.cells(paper)
     cells = cells[(cells["method"] == side.method) & (cells["column"] == COLUMNS[metric])]
+    if side.table:
+        cells = cells[(cells["table"] == side.table) & (cells["row"] == "Average")]
     if side.regime is not None:
         cells = cells[cells["regime"] == side.regime]
         cells = cells[cells["row"] == "average"] if side.counts else cells[cells["n_aug"] == side.n_aug]
@@ -281,13 +311,16 @@ def _printed_cell(paper: str, side: Side, metric: str) -> pd.Series:
 
 def _describe(side: Side) -> str:
     if side.regime is None:
-        return method(side.method).name
+        return method(side.method).name + (f" (Table {side.table})" if side.table else "")
     count = "average" if side.counts else side.n_aug
     return f"{method(side.method).name} ({side.regime.replace('_', '-')}, {count})"
 
 
 def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dict[str, str]:
-    judged = combine([finding.verdict for finding in findings])
+    if claim.tests:
+        judged, dataset = Verdict.REPRODUCED, "any"
+    else:
+        judged = combine([finding.verdict for finding in findings])
     held = sum(finding.verdict in (Verdict.REPRODUCED, Verdict.PARTLY) for finding in findings)
     attempted = sum(finding.verdict != Verdict.NOT_ATTEMPTED for finding in findings)
     return {
@@ -296,7 +329,7 @@ def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dic
         "where": claim.where,
         "tested": claim.tested,
         "dataset": dataset,
-        "held": f"{held} of {attempted} tried, {len(claim.relations)} claimed",
+        "held": f"{held} of {attempted} tried, {len(claim.relations)} claimed" if claim.relations else "in every build",
         "verdict": judged.marked,
         "remark": claim.remark,
     }
