@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from defectlab.detection.scoring import resize_map
 from defectlab.detection.student_teacher.losses import Pairs
 
 
@@ -40,13 +40,6 @@ def fuse(maps: list[Tensor], size: tuple[int, int], fusion: str = "mean") -> Ten
         raise ValueError(f"fusion must be mean or product, got {fusion!r}")
     levels = torch.stack([resize_map(level, size) for level in maps])
     return levels.mean(dim=0) if fusion == "mean" else levels.prod(dim=0)
-
-
-def resize_map(scores: Tensor, size: tuple[int, int]) -> Tensor:
-    """A map ``(n, 1, h, w)`` at another size, bilinear; its values stay within their range."""
-    if tuple(scores.shape[2:]) == tuple(size):
-        return scores
-    return F.interpolate(scores, size, mode="bilinear", align_corners=False)
 
 
 def smooth(scores: Tensor, sigma: float) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from defectlab.detection.scoring import resize_map
 from defectlab.detection.student_teacher.losses import Pairs
-from defectlab.detection.student_teacher.maps import resize_map
 
 
 class SegmentationHead(nn.Module):

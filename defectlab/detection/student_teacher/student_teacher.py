@@ -7,9 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,12 +16,13 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.data.combine import JoinedDataset
 from defectlab.detection.backbones import BackboneSpec, create
 from defectlab.detection.base import Detector, Scores
-from defectlab.detection.student_teacher.maps import resize_map, top_k_mean
+from defectlab.detection.scoring import score_images
+from defectlab.detection.student_teacher.maps import top_k_mean
 from defectlab.detection.student_teacher.network import Network
 from defectlab.detection.student_teacher.settings import StudentTeacherSettings
 from defectlab.detection.student_teacher.teacher import build_teacher, load_teacher
 from defectlab.detection.student_teacher.training import StudentTeacherTrainer
-from defectlab.detection.student_teacher.triplets import PairedDataset, TripletSource, gather, to_size
+from defectlab.detection.student_teacher.triplets import PairedDataset, TripletSource, gather
 from defectlab.detection.weights import WeightsReport
 from defectlab.devices import pick_device
 from defectlab.files import atomic_path
@@ -102,22 +101,13 @@ class StudentTeacher(Detector):
             RuntimeError: before `fit`.
             ValueError: if images differ in size, or there is no head to give the map.
         """
-        network, kind = self._trained(), maps or self.settings.maps
-        images: list[float] = []
-        pixels: list[np.ndarray] = []
-        for start in range(0, len(dataset), self.settings.batch_size):
-            batch = [dataset[i].image for i in range(start, min(start + self.settings.batch_size, len(dataset)))]
-            shape = pixels[0].shape if pixels else tuple(batch[0].shape[1:])
-            for offset, image in enumerate(batch):
-                if tuple(image.shape[1:]) != shape:
-                    raise ValueError(
-                        f"images of {dataset.name!r} differ in size: {dataset.records[start + offset].id!r} is "
-                        f"{tuple(image.shape[1:])}, those before {shape}; load with size=(height, width)"
-                    )
-            scores = self._maps(network, batch, kind)
-            images += top_k_mean(scores, self.settings.top_k).tolist()
-            pixels += list(resize_map(scores, (shape[0], shape[1]))[:, 0].cpu().numpy())
-        return Scores(np.array(images, dtype=np.float64), np.stack(pixels) if pixels else None)
+        network, s = self._trained(), self.settings
+
+        def forward(images: Tensor) -> tuple[Tensor, Tensor]:
+            of_pixels = network.maps(images, maps or s.maps)
+            return top_k_mean(of_pixels, s.top_k), of_pixels  # Eq. 6
+
+        return score_images(dataset, s.size, s.batch_size, self.device, forward)
 
     def save(self, path: Path) -> None:
         """Writes teacher, student, head, settings and history as one safetensors file, atomically."""
@@ -170,10 +160,6 @@ class StudentTeacher(Detector):
         if self._network is None:
             raise RuntimeError("the detector is not trained: call fit(train) or StudentTeacher.load(path) first")
         return self._network
-
-    def _maps(self, network: Network, batch: list[Tensor], kind: str) -> Tensor:
-        images = torch.stack([to_size(image, self.settings.size) for image in batch]).to(self.device)
-        return network.maps(images.float() / 255, kind)
 
 
 def _settings(values: dict[str, Any]) -> StudentTeacherSettings:

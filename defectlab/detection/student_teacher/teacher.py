@@ -87,7 +87,7 @@ def load_teacher(settings: StudentTeacherSettings) -> tuple[Teacher, WeightsRepo
             f"the teacher must be a vision transformer of timm, got {spec.architecture!r}: "
             "take teacher='vit_small_patch16_224' or another vit_*, or weights made for one"
         )
-    spec = _fit_to_size(model, spec, settings.size)
+    spec = fit_to_size(model, spec, settings.size)
     report = replace(report, name=settings.weights, note=NOTES.get(settings.weights, LOCAL))
     return build_teacher(model, spec, settings), report
 
@@ -117,7 +117,7 @@ def _as_config(settings: StudentTeacherSettings) -> ClassifierConfig:
     return ClassifierConfig(settings.teacher, "imagenet" if hub else weights, seed=settings.seed)
 
 
-def _fit_to_size(model: Any, spec: BackboneSpec, size: tuple[int, int]) -> BackboneSpec:
+def fit_to_size(model: Any, spec: BackboneSpec, size: tuple[int, int]) -> BackboneSpec:
     """Sets a ViT to a size of images; its position embeddings are interpolated where they were of another."""
     patch = tuple(int(side) for side in model.patch_embed.patch_size)
     if any(side % step for side, step in zip(size, patch, strict=True)):

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from defectlab.data.base import Record, SurfaceDataset
 from defectlab.data.combine import JoinedDataset
 from defectlab.data.images import resize_mask
+from defectlab.detection.scoring import to_size
 from defectlab.synthesis.base import SyntheticSet
 
 Triplet = tuple[Tensor, Tensor, Tensor]
@@ -106,13 +106,6 @@ def gather(source: TripletSource, size: tuple[int, int]) -> Triplets:
         for part in (normal[i], anomalous[i], mask[i]):
             digest.update(part.numpy().tobytes())
     return Triplets(normal, anomalous, mask, digest.hexdigest())
-
-
-def to_size(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """An image in [0, 1] as uint8 ``(3, *size)``, bilinear with antialiasing, as `detection.inputs.images`."""
-    if tuple(image.shape[1:]) != tuple(size):
-        image = F.interpolate(image[None], list(size), mode="bilinear", antialias=True)[0].clamp(0, 1)
-    return image.mul(255).round().to(torch.uint8)
 
 
 def _origins(dataset: SurfaceDataset, record: Record) -> list[tuple[SurfaceDataset, Record]]:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from defectlab.detection.scoring import resize_map
 from defectlab.detection.student_teacher import settings as presets
 from defectlab.detection.student_teacher.alignment import align, block_indices, level_groups, mean_levels, normalise
 from defectlab.detection.student_teacher.losses import cosine_loss, distance_loss, focal_loss, joint_loss
-from defectlab.detection.student_teacher.maps import fuse, level_maps, resize_map, smooth, top_k_mean
+from defectlab.detection.student_teacher.maps import fuse, level_maps, smooth, top_k_mean
 from defectlab.detection.student_teacher.settings import ABLATIONS, StudentTeacherSettings, ablation
 from defectlab.evaluation.image_scores import top_k_mean as evaluated_top_k_mean
 

@@ -1,0 +1,103 @@
+"""Every baseline by name, so that a notebook can loop over them: presets, and whether it learns from pairs."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from defectlab.detection.base import Detector
+from defectlab.synthesis.base import Synthesizer
+
+PROFILES = ("smoke", "laptop", "paper")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is known of a baseline before its module is imported.
+
+    Attributes:
+        title: name in tables.
+        module: where its settings and presets are.
+        detector: name of its class there.
+        needs_pairs: learns from synthetic defects beside the normal images they were made from.
+        extra: extra of this package that it needs; empty for none.
+        image_score: how an image's score comes from its map.
+        source: who proposed it.
+    """
+
+    title: str
+    module: str
+    detector: str
+    needs_pairs: bool
+    extra: str
+    image_score: str
+    source: str
+
+
+_ROOM = "defectlab.detection.baselines"
+BASELINES: dict[str, Baseline] = {
+    "nearest": Baseline(
+        "Nearest patch",
+        f"{_ROOM}.nearest",
+        "Nearest",
+        False,
+        "",
+        "largest distance, weighted (PatchCore Eq. 7)",
+        "Roth et al., CVPR 2022 (PatchCore), reimplemented",
+    ),
+}
+"""The baselines that work, by short name."""
+
+
+def make_baseline(
+    name: str,
+    settings: Any = "laptop",
+    *,
+    weights: str | None = None,
+    device: str = "auto",
+    synthesizer: Synthesizer | None = None,
+    n_synthetic: int | None = None,
+    folder: Path | None = None,
+    show_progress: bool = False,
+    **changes: Any,
+) -> Detector:
+    """A baseline ready to be fitted.
+
+    Args:
+        name: a key of `BASELINES`.
+        settings: ``"smoke"``, ``"laptop"``, ``"paper"``, or settings of its own.
+        weights: of the backbone, see `features.load_model`; ``None``: as the settings say. Other weights than the
+            settings' need another backbone: it becomes ``"auto"`` for weights that say what they are for, unless
+            ``changes`` names one.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        synthesizer: makes defects in ``fit``, for what learns from pairs; ``None``: the training set has them.
+        n_synthetic: how many; ``None``: as many as there are normal images.
+        folder: for checkpoints, where there is a training; ``None``: none.
+        show_progress: draw a bar of steps, where there is a training.
+        changes: further settings, such as ``seed=1`` or ``size=(128, 128)``.
+
+    Raises:
+        ValueError: if there is no such baseline, preset or setting.
+    """
+    if name not in BASELINES:
+        raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, got {name!r}")
+    known = BASELINES[name]
+    module = importlib.import_module(known.module)
+    if isinstance(settings, str):
+        if settings not in PROFILES:
+            raise ValueError(f"settings must be one of {', '.join(PROFILES)}, or settings of {name}, got {settings!r}")
+        settings = getattr(module, settings)()
+    if weights is not None:
+        changes = {"weights": weights, **_backbone(weights, settings.weights), **changes}
+    chosen = settings.but(**changes)
+    training = {"folder": folder, "show_progress": show_progress} if name != "nearest" else {}
+    pairs = {"synthesizer": synthesizer, "n_synthetic": n_synthetic} if known.needs_pairs else {}
+    detector: Detector = getattr(module, known.detector)(chosen, device=device, **training, **pairs)
+    return detector
+
+
+def _backbone(weights: str, before: str) -> dict[str, str]:
+    says_its_own = weights not in ("imagenet", "none")
+    return {"backbone": "auto"} if says_its_own and weights != before else {}
