@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from defectlab.data.base import GOOD, SurfaceDataset
 from defectlab.data.surfaces.dataset import load as load_surfaces
+from defectlab.synthesis.base import Synthetic
 
 PAPER_CLASSES = ("corrosion", "dent", "scratch", GOOD)
 """Classes of DDPM-MoCo in its order; what it calls smooth is ``"good"`` here."""
@@ -71,3 +72,53 @@ def class_images(dataset: SurfaceDataset, classes: Sequence[str], size: int) -> 
         images.append((image * 255).round().byte())
         labels.append(list(classes).index(record.defect))
     return torch.stack(images), torch.tensor(labels)
+
+
+def learnable(
+    dataset: SurfaceDataset, classes: Sequence[str] | None, size: int
+) -> tuple[tuple[str, ...], SurfaceDataset]:
+    """Classes to learn and their images, checked before the first training.
+
+    Args:
+        dataset: real images.
+        classes: to learn; the defect classes of the data set where ``None``.
+        size: side that all images must have.
+
+    Returns:
+        The classes, and the data set with their images alone.
+
+    Raises:
+        ValueError: if there is no class, a class has fewer than two images, or an image is of another size.
+    """
+    chosen = tuple(classes or dataset.defects)
+    if not chosen:
+        raise ValueError(f"{dataset.name} ({dataset.split}) holds no defective image; name classes, or load others")
+    require_classes(dataset, chosen)
+    class_images(dataset, chosen, size)
+    return chosen, dataset.subset(indices=[i for i, r in enumerate(dataset.records) if r.defect in chosen])
+
+
+def take_turns(
+    indices: Sequence[int],
+    classes: Sequence[str],
+    batch_size: int,
+    draw: Callable[[str, list[int]], Sequence[Synthetic]],
+) -> list[Synthetic]:
+    """Images of a set whose image ``i`` is of class ``i`` modulo the number of classes, drawn class by class.
+
+    Args:
+        indices: of the images.
+        classes: in the order of their turns.
+        batch_size: images that are drawn at a time, at most.
+        draw: gives images of a class.
+
+    Returns:
+        One an index, in the order of the indices.
+    """
+    made: dict[int, Synthetic] = {}
+    for place, name in enumerate(classes):
+        of_class = [i for i in indices if i % len(classes) == place]
+        for start in range(0, len(of_class), batch_size):
+            batch = of_class[start : start + batch_size]
+            made.update(zip(batch, draw(name, batch), strict=True))
+    return [made[i] for i in indices]

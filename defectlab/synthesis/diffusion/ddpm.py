@@ -11,7 +11,7 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.devices import pick_device
 from defectlab.files import fingerprint, slug
 from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
-from defectlab.synthesis.diffusion.classes import class_images, require_classes
+from defectlab.synthesis.diffusion.classes import class_images, learnable, take_turns
 from defectlab.synthesis.diffusion.classical import ClassicalSettings, augment_classically
 from defectlab.synthesis.diffusion.model import DiffusionModel
 from defectlab.synthesis.diffusion.sampling import noise_of, sample
@@ -40,6 +40,7 @@ class Ddpm(Synthesizer):
 
     Attributes:
         models: by class; filled by `fit`. In a conditional synthesizer all are the same.
+        seconds: that the trainings took, by class; filled by `fit`. Classes learnt together share them evenly.
 
     Source: DDPM-MoCo, section 3.1; Ho et al. 2020.
     """
@@ -65,6 +66,7 @@ class Ddpm(Synthesizer):
         self.classes = None if classes is None else tuple(classes)
         self.conditional, self.classical, self.device = conditional, classical, pick_device(device)
         self.models: dict[str, DiffusionModel] = {}
+        self.seconds: dict[str, float] = {}
 
     def fit(self, dataset: SurfaceDataset) -> Self:
         """Trains the models, or reads those that the folder holds already.
@@ -77,14 +79,10 @@ class Ddpm(Synthesizer):
                 checked before the first is trained.
             DivergedError: if a loss or gradient is no number any more.
         """
-        classes = self.classes or dataset.defects
-        if not classes:
-            raise ValueError(f"{dataset.name} ({dataset.split}) holds no defective image; name classes, or load others")
-        require_classes(dataset, classes)
-        class_images(dataset, classes, self.settings.size)
-        chosen = dataset.subset(indices=[i for i, r in enumerate(dataset.records) if r.defect in classes])
-        data = chosen if self.classical is None else augment_classically(chosen, self.classical, self.settings.seed)
-        together = [tuple(classes)] if self.conditional else [(name,) for name in classes]
+        classes, data = learnable(dataset, self.classes, self.settings.size)
+        if self.classical is not None:
+            data = augment_classically(data, self.classical, self.settings.seed)
+        together = [classes] if self.conditional else [(name,) for name in classes]
         models = {name: self._train(data, group) for group in together for name in group[:1]}
         self.models = {name: models[group[0]] for group in together for name in group}
         return self
@@ -126,6 +124,7 @@ class Ddpm(Synthesizer):
             self.settings, self.sampling, self.folder, classes, self.conditional, self.classical, str(self.device)
         )
         other.models = {name: self.models[name] for name in classes}
+        other.seconds = {name: self.seconds[name] for name in classes}
         return other
 
     def _train(self, data: SurfaceDataset, group: tuple[str, ...]) -> DiffusionModel:
@@ -134,18 +133,19 @@ class Ddpm(Synthesizer):
         if self.classical is not None:
             what["classical"] = asdict(self.classical)
         folder = self.folder / f"{slug('+'.join(group))}-{fingerprint(what)}"
-        return Trainer(folder, self.settings, images, group, labels, self.device).run().to(self.device)
+        trainer = Trainer(folder, self.settings, images, group, labels, self.device)
+        model = trainer.run().to(self.device)
+        self.seconds.update(dict.fromkeys(group, trainer.seconds / len(group)))
+        return model
 
     def _make(self, indices: Sequence[int], seed: int) -> list[Synthetic]:
-        made: dict[int, Synthetic] = {}
-        for place, (name, model) in enumerate(self.models.items()):
-            of_class = [i for i in indices if i % len(self.models) == place]
-            for start in range(0, len(of_class), self.sampling.batch_size):
-                batch = of_class[start : start + self.sampling.batch_size]
-                images = sample(model, batch, seed, self.sampling, name)
-                for i, image in zip(batch, images, strict=True):
-                    made[i] = Synthetic(image, None, self._record(i, seed, name, model))
-        return [made[i] for i in indices]
+        def draw(name: str, batch: list[int]) -> list[Synthetic]:
+            model = self.models[name]
+            images = sample(model, batch, seed, self.sampling, name)
+            records = [self._record(i, seed, name, model) for i in batch]
+            return [Synthetic(image, None, record) for image, record in zip(images, records, strict=True)]
+
+        return take_turns(indices, tuple(self.models), self.sampling.batch_size, draw)
 
     def _record(self, index: int, seed: int, name: str, model: DiffusionModel) -> dict[str, Any]:
         s = self.sampling
