@@ -84,6 +84,8 @@ def notes(rows: pd.DataFrame, *protocol: str) -> tuple[str, ...]:
     """Sentences under a table: protocol, how ours are stated, the rule, what is not comparable."""
     said = [*protocol, OURS_NOTE, CELL_RULE]
     if not is_comparable(rows):
-        said.append(f"Here: {where(rows)}, not KSDD2 at the paper profile, so absolute values are not comparable; "
-                    "the verdicts on the claims concern orderings.")  # fmt: skip
+        said.append(
+            f"Here: {where(rows)}, not the paper's data at the paper profile, so absolute values are not comparable; "
+            "the verdicts on the claims concern orderings."
+        )
     return (*said, *smoke_note(rows))

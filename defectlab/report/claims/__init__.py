@@ -13,6 +13,7 @@ import pandas as pd
 
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report import published
+from defectlab.report.contrastive_setting import judged_settings
 from defectlab.report.identity import method
 from defectlab.report.summary import (
     AP_STEP,
@@ -23,16 +24,16 @@ from defectlab.report.summary import (
     IMAGE_AUROC,
     PIXEL_AUROC,
     PRECISION,
-    PROTOCOL,
     RECALL,
     by_seed,
     by_seed_over_counts,
     paired,
+    protocol,
     require_rows,
 )
 from defectlab.report.verdict import Verdict, combine, evidence, of_equality, of_ordering
 
-# metric of a row -> column of the published table
+# metric of a row -> column of the published table, where they differ
 COLUMNS = {
     AP_STEP: "AP",
     AP_TRAPEZOID: "AP",
@@ -166,7 +167,7 @@ def evaluate(claim: Claim, rows: pd.DataFrame) -> list[Finding]:
         claim: the claim.
         rows: result rows of any number of data sets; each data set is judged alone.
     """
-    rows = evidence(require_rows(rows))
+    rows = judged_settings(evidence(require_rows(rows)))
     return [
         _finding(claim, str(dataset), relation, own)
         for dataset, own in rows.groupby("dataset", sort=True)
@@ -229,7 +230,7 @@ def _claim(paper: str, entry: dict[str, Any]) -> Claim:
             f"{', '.join(_SIGNS)}, got {entry['kind']!r} and {', '.join(map(repr, wrong)) or repr(orders[0]['better'])}"
         )
     relations = tuple(relation for order in orders for relation in _relations(order))
-    protocols = dict.fromkeys(PROTOCOL[relation.metric] for relation in relations)
+    protocols = dict.fromkeys(protocol(relation.metric) for relation in relations)
     how = f"; {_KINDS[entry['kind']]}" if entry.get("n_aug") else ""
     tested = f"{'; '.join(protocols)}{how}; differences paired by seed"
     return Claim(paper, entry["id"], entry["statement"], entry["where"], relations, tested, entry.get("remark", ""))
@@ -288,7 +289,12 @@ def _shared_counts(sides: Sequence[Side], own: Sequence[pd.DataFrame]) -> tuple[
 
 
 def printed_value(paper: str, side: Side, metric: str) -> float:
-    """Value that a paper prints for one side of a relation: of an average, that of its "Average" row."""
+    """Value that a paper prints for one side of a relation: of an average, that of its "Average" row.
+
+    ``NaN`` for a metric that the paper prints nowhere, as of an ordering that it claims in words alone.
+    """
+    if COLUMNS.get(metric, metric) not in set(published.cells(paper)["column"]):
+        return float("nan")
     return float(_printed_cell(paper, side, metric)["paper"])
 
 
@@ -299,12 +305,15 @@ def printed_deviation(paper: str, side: Side, metric: str) -> float:
 
 def _printed_cell(paper: str, side: Side, metric: str) -> pd.Series:
     cells = published.cells(paper)
-    cells = cells[(cells["method"] == side.method) & (cells["column"] == COLUMNS[metric])]
+    cells = cells[(cells["method"] == side.method) & (cells["column"] == COLUMNS.get(metric, metric))]
     if side.table:
         cells = cells[(cells["table"] == side.table) & (cells["row"] == "Average")]
     if side.regime is not None:
         cells = cells[cells["regime"] == side.regime]
-        cells = cells[cells["row"] == "average"] if side.counts else cells[cells["n_aug"] == side.n_aug]
+        if side.counts:
+            cells = cells[cells["row"] == "average"]
+        elif side.n_aug is not None:
+            cells = cells[cells["n_aug"] == side.n_aug]
     (only,) = cells.index
     return cells.loc[only]
 
@@ -313,7 +322,8 @@ def _describe(side: Side) -> str:
     if side.regime is None:
         return method(side.method).name + (f" (Table {side.table})" if side.table else "")
     count = "average" if side.counts else side.n_aug
-    return f"{method(side.method).name} ({side.regime.replace('_', '-')}, {count})"
+    place = [side.regime.replace("_", "-"), *([] if count is None else [str(count)])]
+    return f"{method(side.method).name} ({', '.join(place)})"
 
 
 def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dict[str, str]:
