@@ -5,7 +5,7 @@ Everything takes arrays and knows no model. AUPRO alone is in `defectlab.evaluat
 """
 
 from defectlab.evaluation.aupro_definitions import DEFINITIONS, aupro_by_definition, aupro_by_every_definition
-from defectlab.evaluation.diversity import MemorisationReport, mean_pairwise_distance, memorisation
+from defectlab.evaluation.diversity import mean_pairwise_distance
 from defectlab.evaluation.frechet import FrechetReport, frechet_distance, frechet_floor
 from defectlab.evaluation.image_scores import maximum, smoothed_maximum, top_k_mean
 from defectlab.evaluation.kernel import KernelReport, kernel_distance
@@ -16,6 +16,7 @@ from defectlab.evaluation.localisation import (
     pixel_average_precision,
     pixel_best_f1,
 )
+from defectlab.evaluation.memorisation import MemorisationReport, NearestDistances, memorisation, nearest_distances
 from defectlab.evaluation.power import Design, average_sd
 from defectlab.evaluation.ranking import PrecisionRecallCurve, auroc, average_precision, precision_recall_curve
 from defectlab.evaluation.seeds import (
@@ -52,6 +53,7 @@ __all__ = [
     "KernelReport",
     "Localisation",
     "MemorisationReport",
+    "NearestDistances",
     "OperatingPoint",
     "PairedDifference",
     "PrecisionRecallCurve",
@@ -76,6 +78,7 @@ __all__ = [
     "mean_pairwise_distance",
     "memorisation",
     "minimal_detectable_difference",
+    "nearest_distances",
     "operating_point",
     "paired_difference",
     "paired_power",

@@ -16,5 +16,6 @@ Nothing is imported here, so that a command which needs one module does not wait
 | `dreambooth` | fine-tuning of a text-to-image model by DreamBooth with LoRA, and sampling |
 | `fine_tuned`, `sampling`, `tall` | `FineTuned`: diffusion alone; how it is asked, squares to tall; no masks |
 | `diffusion` | `Ddpm`: diffusion models in pixels, trained from nothing on the classes of a surface |
+| `comparators` | `Gan`, `Vae`, `Flow`: what diffusion is compared with, in the form of `Ddpm` |
 | `in_and_out` | `InAndOut`: half `FineTuned`, half `MemSeg` |
 """

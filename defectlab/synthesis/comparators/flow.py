@@ -50,7 +50,7 @@ class Glow(nn.Module):
         volume, left = x.new_zeros(len(x)), []
         for i, steps in enumerate(self.levels):
             x = squeeze(x)
-            for step in steps:
+            for step in list(steps):  # type: ignore[call-overload]  # a ModuleList
                 x, more = step(x)
                 volume = volume + more
             if i < len(self.priors):
