@@ -46,7 +46,7 @@ class TeacherSettings:
         bfloat16: autocast to bfloat16.
     """
 
-    steps: int = 1200
+    steps: int = 1800
     scenes: int = 32
     side: int = 128
     hidden: float = 0.75

@@ -1,4 +1,4 @@
-"""The pocket teacher: what it sees, what it must fill in, that it learns, goes on after a stop, and serves as teacher."""
+"""The pocket teacher: what it sees and must fill in; it learns, goes on after a stop, and serves as a teacher."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_images_depend_on_settings_and_step_alone_and_leaves_change_some():
     settings = TeacherSettings(**SMALL, leaves=0.5)
     images = make_images(settings, 3)
     assert images.shape == (4, 3, 64, 64) and images.dtype == torch.float32
-    assert 0 <= images.min() and images.max() <= 1
+    assert images.min() >= 0 and images.max() <= 1
     assert torch.equal(images, make_images(settings, 3)) and not torch.equal(images, make_images(settings, 2))
     assert not set(settings.materials) & set(HELD_OUT_MATERIALS)
 
@@ -55,7 +55,7 @@ def test_patches_are_rows_of_the_image():
 
 
 def test_the_pixel_loss_counts_hidden_places_alone_and_normalises_each():
-    image = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5]).view(1, 1, 2, 4)  # columns 0, 1 and 2, 3
+    image = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5]).view(1, 1, 2, 4)  # two equal patches
     target = patches(image, 2)
     assert target[0, 0].tolist() == [0, 1, 0.5, 0.5]  # mean 0.5, variance 0.125
     seen = torch.tensor([[1]])
@@ -63,7 +63,8 @@ def test_the_pixel_loss_counts_hidden_places_alone_and_normalises_each():
     assert float(pixel_loss(torch.zeros(1, 2, 4), image, seen, 2, 0.125**0.5)) == pytest.approx(0.5)  # floor as large
     right = (target - 0.5) / 0.125**0.5
     assert float(pixel_loss(right, image, seen, 2, 1e-9)) == pytest.approx(0.0, abs=1e-6)
-    assert float(pixel_loss(torch.full((1, 2, 4), 9.0), image, torch.tensor([[0]]), 2, 0.1)) == pytest.approx(81.0)
+    nine, other = torch.full((1, 2, 4), 9.0), torch.tensor([[0]])
+    assert float(pixel_loss(nine, image, other, 2, 0.1)) == pytest.approx(81 + 0.125 / (0.125 + 0.01))
 
 
 def test_the_feature_loss_is_zero_at_the_normalised_target():
