@@ -101,7 +101,7 @@ def find_data() -> list[Found]:
     """Each data set that needs files, and the textures of MemSeg, with the folder found."""
     from defectlab.data.entries import ENTRIES  # its room imports torch
 
-    read = [entry for entry in ENTRIES.values() if not entry.made and entry.name != "folder"]  # a folder has no place
+    read = [entry for entry in ENTRIES.values() if not entry.made and not entry.own]
     return [_find_dataset(entry.name, entry.folders) for entry in read]
 
 

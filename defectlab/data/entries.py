@@ -22,6 +22,8 @@ class Entry:
         how_to_get: what a person does to have it.
         module: its loader is ``load`` of this module; empty for images that are no data set of surfaces.
         made: drawn by the program, so there is no folder.
+        by_class: its classes are told from each other, so that there need be no normal image.
+        own: a user's own images, so that no place is known for them.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Entry:
     how_to_get: str = ""
     module: str = ""
     made: bool = False
+    by_class: bool = False
+    own: bool = False
 
 
 ENTRIES: dict[str, Entry] = {
@@ -48,6 +52,16 @@ ENTRIES: dict[str, Entry] = {
             how_to_get="Nothing to get: the program draws it.",
             module="defectlab.data.surfaces",
             made=True,
+        ),
+        Entry(
+            name="aluminium",
+            title="aluminium, the classes of surfaces that stand in for the plates of DDPM-MoCo",
+            licence="made by the program: CC0",
+            layout="none: image i of a split follows from the seed, the split and i",
+            how_to_get="Nothing to get: the program draws it.",
+            module="defectlab.data.aluminium",
+            made=True,
+            by_class=True,
         ),
         Entry(
             name="ksdd2",
@@ -159,6 +173,18 @@ ENTRIES: dict[str, Entry] = {
             "same inside train/ and test/; or manifest.csv with the columns image, label, mask, defect, group, split",
             how_to_get="Put your images into such folders and give the folder as data_root.",
             module="defectlab.data.folder",
+            own=True,
+        ),
+        Entry(
+            name="class_folders",
+            title="Your own images by class, or NEU-DET",
+            licence="the user's own",
+            layout="a folder of images for each class; the same inside train/ and test/ (or validation/); either with "
+            "images/ above the classes",
+            how_to_get="Put your images into such folders and give the folder that holds them as data_root.",
+            module="defectlab.data.class_folders",
+            by_class=True,
+            own=True,
         ),
         Entry(
             name="dtd",

@@ -42,8 +42,8 @@ def load_dataset(
     """A split of a data set.
 
     Args:
-        name: ``"surfaces"``, ``"ksdd2"``, ``"kolektor_sdd"``, ``"magnetic_tile"``, ``"mvtec"``, ``"visa"``, ``"mpdd"``
-            or ``"folder"``.
+        name: ``"surfaces"``, ``"ksdd2"``, ``"kolektor_sdd"``, ``"magnetic_tile"``, ``"mvtec"``, ``"visa"``, ``"mpdd"``,
+            ``"folder"``, ``"aluminium"`` or ``"class_folders"``.
         split: ``"train"``, ``"test"`` or ``"all"``.
         root: its folder or one that holds it; where it is empty, ``DEFECTLAB_DATA`` and the user's cache are looked at.
         size: ``(height, width)`` in pixels that every image is brought to; ``None`` keeps the size of each file
@@ -119,9 +119,9 @@ def find(name: str, root: str | Path | None = None) -> tuple[Entry, Path]:
     """
     entry = get_entry(name)
     given = root if root is not None and str(root) else None
-    if name == "folder" and given is None:
+    if entry.own and given is None:
         raise MissingPathError(
-            f"data_root: the data set 'folder' is your own images, so give their folder. {entry.layout}"
+            f"data_root: the data set {name!r} is your own images, so give their folder. {entry.layout}"
         )
     try:
         return entry, resolve_data(name, given, entry.folders)
@@ -133,13 +133,16 @@ def require_usable(dataset: SurfaceDataset) -> None:
     """Stop before long work where a split cannot serve.
 
     Raises:
-        ValueError: if it is empty, has no normal image to train on, or only one class to test on.
+        ValueError: if it is empty, has no normal image to train on, or only one class to test on. Where classes are
+            told from each other, none of them need be normal.
     """
     what = f"{dataset.name}/{dataset.split}"
     defective = int(dataset.labels.sum())
     normal = len(dataset) - defective
     if not len(dataset):
         raise ValueError(f"{what}: expected images, found none")
+    if dataset.name in ENTRIES and ENTRIES[dataset.name].by_class:
+        return
     if dataset.split == "train" and not normal:
         raise ValueError(f"{what}: expected normal images to train on, found {defective} defective ones only")
     if dataset.split == "test" and not (normal and defective):
