@@ -179,5 +179,10 @@ def _strata(positive: Labels, groups: npt.ArrayLike | None) -> list[list[npt.NDA
 def _resamples(
     strata: list[list[npt.NDArray[np.int64]]], n_resamples: int, rng: np.random.Generator
 ) -> Iterator[npt.NDArray[np.int64]]:
+    single = all(len(unit) == 1 for units in strata for unit in units)
+    flat = [np.concatenate(units) for units in strata] if single else []  # the same draws, without a list of arrays
     for _ in range(n_resamples):
-        yield np.concatenate([units[i] for units in strata for i in rng.integers(len(units), size=len(units))])
+        if single:
+            yield np.concatenate([units[rng.integers(len(units), size=len(units))] for units in flat])
+        else:
+            yield np.concatenate([units[i] for units in strata for i in rng.integers(len(units), size=len(units))])

@@ -1,0 +1,83 @@
+"""What `check` says of right answers, known mistakes, answers of another form, and names that do not exist."""
+
+import pytest
+
+from defectlab.check import CHAPTERS, Exercise, Mistake, Verdict, check, exercises, judge
+
+TWO = Exercise(
+    name="toy.two",
+    title="Two numbers",
+    level="easy",
+    minutes=1,
+    expected=lambda: [1.0, 2.0],
+    hint="Count again.",
+    mistakes=(Mistake([2.0, 1.0], "Other order.", "order is free"), Mistake(lambda a: a[0] < 0, "No sign.")),
+    praise="Well counted.",
+)
+
+
+def test_a_right_answer_is_praised_within_the_tolerance():
+    assert judge(TWO, [1.0005, 2]).right
+    assert str(judge(TWO, (1, 2))) == "✓ Right. Well counted."
+    assert not judge(TWO, [1.01, 2]).right
+
+
+def test_a_known_mistake_gets_its_own_hint_and_another_the_general_one():
+    assert judge(TWO, [2, 1]).said == "Other order."
+    assert judge(TWO, [-1, 2]).said == "No sign."
+    assert judge(TWO, [5, 5]).said == "Count again."
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (..., "No answer yet"),
+        (None, "No answer yet"),
+        (1.0, "Expected 2 values, in the order of the question, got 1"),
+        (["one", 2], "Expected a number, got 'one'"),
+    ],
+)
+def test_an_answer_of_another_form_is_told_what_is_expected(answer, said):
+    verdict = judge(TWO, answer)
+    assert not verdict.right and verdict.said.startswith(said)
+
+
+def test_words_are_compared_without_case():
+    word = Exercise("toy.word", "A word", "easy", 1, lambda: "train", "Which split?")
+    assert judge(word, " Train").right and not judge(word, "test").right
+    assert judge(word, 3).said == "Expected a word, got 3."
+
+
+def test_a_verdict_reads_well_in_a_notebook():
+    assert Verdict("toy.two", False, "Count again.")._repr_markdown_() == "**✗ Not yet.** Count again."
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_right_answer_is_no_known_mistake_and_every_known_mistake_is_wrong(chapter):
+    for exercise in exercises(chapter).values():
+        assert judge(exercise, exercise.expected()).right, exercise.name
+        for mistake in exercise.mistakes:
+            assert mistake.hint and mistake.belief, exercise.name
+            if not callable(mistake.answer):
+                assert judge(exercise, mistake.answer).said == mistake.hint, (exercise.name, mistake)
+
+
+def test_names_are_unique_and_of_their_chapter():
+    assert all(exercise.chapter in CHAPTERS for exercise in exercises().values())
+    assert len(exercises()) == sum(len(exercises(chapter)) for chapter in CHAPTERS)
+
+
+def test_an_unknown_exercise_or_chapter_is_named_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'measuring.base-rate'"):
+        check("measuring.baserate")
+    with pytest.raises(ValueError, match="no exercise 'mesuring.base-rate'"):
+        check("mesuring.base-rate")
+    with pytest.raises(ValueError, match="no exercises of 'cooking'"):
+        exercises("cooking")
+
+
+@pytest.mark.parametrize("wrong", [{"name": "nochapter"}, {"level": "brutal"}, {"minutes": 0}, {"hint": " "}])
+def test_an_exercise_without_what_it_needs_is_refused(wrong):
+    fields = {"name": "toy.x", "title": "X", "level": "easy", "minutes": 1, "expected": lambda: 1, "hint": "h"}
+    with pytest.raises(ValueError):
+        Exercise(**(fields | wrong))
