@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from defectlab.synthesis.diffusion.attention import LinearAttention
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
@@ -24,7 +25,7 @@ class NoiseNetwork(nn.Module):
 
     def __init__(self, settings: DiffusionSettings, n_classes: int = 0, seed: int | None = None) -> None:
         super().__init__()
-        self.n_classes = n_classes
+        self.n_classes, self.patch = n_classes, settings.patch
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             torch.manual_seed(settings.seed if seed is None else seed)
             self.unet: Any = _unet(settings, n_classes)
@@ -51,7 +52,10 @@ class NoiseNetwork(nn.Module):
         if (classes is None) == bool(self.n_classes):
             wanted = f"one of {self.n_classes} classes an image" if self.n_classes else "no classes"
             raise ValueError(f"classes: this network expects {wanted}, got {'none' if classes is None else 'some'}")
-        return self.unet(x_t, levels, class_labels=classes).sample.float()
+        if self.patch == 1:
+            return self.unet(x_t, levels, class_labels=classes).sample.float()
+        told = self.unet(pixel_unshuffle(x_t, self.patch), levels, class_labels=classes).sample
+        return pixel_shuffle(told.float(), self.patch)
 
     def guided(self, x_t: Tensor, levels: Tensor, classes: Tensor, weight: float) -> Tensor:
         """The noise with classifier-free guidance: from the untold estimate towards the told one, and past it.
@@ -73,7 +77,9 @@ def _unet(settings: DiffusionSettings, n_classes: int) -> UNet2DModel:
     with_attention = [settings.attention != "none" and side in settings.attention_at for side in settings.sides]
     groups = math.gcd(32, *(c // 4 for c in settings.channels))  # groups of at least four channels
     return UNet2DModel(
-        sample_size=settings.size,
+        sample_size=settings.size // settings.patch,
+        in_channels=3 * settings.patch**2,
+        out_channels=3 * settings.patch**2,
         block_out_channels=settings.channels,
         layers_per_block=settings.layers,
         down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in with_attention),
