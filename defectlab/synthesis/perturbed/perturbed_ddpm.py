@@ -81,10 +81,8 @@ class PerturbedDdpm(Synthesizer):
         device: str = "auto",
     ) -> None:
         if (settings.content == "texture") != (textures is not None):
-            raise ValueError(
-                f"textures: content={settings.content!r} expects {'a source' if textures is None else 'none'}, got "
-                f"{'none' if textures is None else textures.name!r}"
-            )
+            wanted, got = ("a source", "none") if textures is None else ("none", repr(textures.name))
+            raise ValueError(f"textures: content={settings.content!r} expects {wanted}, got {got}")
         SamplingSettings(steps=settings.steps).calls(model.timesteps)  # refuses steps that do not fit, before training
         self.model, self.settings, self.folder = model, settings, Path(folder)
         self.masks: MaskSource = masks or PerlinMasks()

@@ -47,6 +47,6 @@ class StoredTriplets:
         item, sample = self.set.items[index], self.set[index]
         path = self.folder / NORMALS / f"{int(item.record['normal']):06d}.png"
         if not path.is_file() or sample.mask is None:
-            raise ValueError(f"{path} is missing, or image {index:06d} has no mask; make the set anew in another folder")
+            raise ValueError(f"{path} or the mask of image {index:06d} is missing; make the set anew in another folder")
         image = torch.from_numpy(decode_image(path.read_bytes())).permute(2, 0, 1).float().div(255)
         return image, sample.image, sample.mask

@@ -127,7 +127,7 @@ def _expected(model: DiffusionModel, settings: PerturbedSettings, s: float) -> f
     schedule = model.schedule.respaced(settings.steps)
     variance = 1.0
     for t in reversed(range(len(schedule))):
-        bar, before = float(schedule.alpha_bars[t]), float(schedule.previous_alpha_bars[t])
+        bar = float(schedule.alpha_bars[t])
         k = bar**0.5 * SPREAD**2 / (bar * SPREAD**2 + 1 - bar)
         one = torch.ones(1, 1, 1, 1, dtype=torch.float64)
         factor = float(step_mean(schedule, k * one, one, t, settings.sampler))
