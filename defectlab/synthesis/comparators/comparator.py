@@ -124,6 +124,11 @@ class Comparator(Synthesizer, Generic[S]):
         other.seconds = {name: self.seconds[name] for name in classes}
         return other
 
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits of generators and temperature: what images depend on beside seed and number."""
+        return fingerprint(self._settings(0))
+
     def _train(self, data: SurfaceDataset, name: str) -> GeneratorModel:
         images, _ = class_images(data, (name,), self.settings.size)
         what = {"settings": asdict(self.settings), "class": name, "data": data_fingerprint(data)}

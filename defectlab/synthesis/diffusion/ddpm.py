@@ -127,6 +127,22 @@ class Ddpm(Synthesizer):
         other.seconds = {name: self.seconds[name] for name in classes}
         return other
 
+    def asked(self, sampling: SamplingSettings) -> Self:
+        """The same models, asked in another way.
+
+        Raises:
+            ValueError: if the models cannot be asked so.
+        """
+        classes, device = tuple(self.models) or self.classes, str(self.device)
+        other = type(self)(self.settings, sampling, self.folder, classes, self.conditional, self.classical, device)
+        other.models, other.seconds = dict(self.models), dict(self.seconds)
+        return other
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits of models and sampling: what images depend on beside seed and number."""
+        return fingerprint(self._settings(0))
+
     def _train(self, data: SurfaceDataset, group: tuple[str, ...]) -> DiffusionModel:
         images, labels = class_images(data, group, self.settings.size)
         what = {"settings": asdict(self.settings), "classes": group, "data": data_fingerprint(data)}
