@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from defectlab.detection.moco.diagnostics import FEW_DIMENSIONS, ONE_POINT
 from defectlab.report.contrastive_setting import MAP_STEP, settings_in
@@ -57,8 +58,10 @@ def collapse_curves(history: pd.DataFrame, profile: str = "laptop", title: str =
                 axes.axhline(limit, **_LIMIT)
         for axes in panels[1]:
             axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0][0].set_ylim(-0.02, 1.04)
-        panels[0][1].set_yscale("log")
+        panels[0][1].set_yscale("log", base=2)
+        panels[0][1].yaxis.set_major_formatter(ScalarFormatter())
         handles, labels = panels[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle(title)
@@ -94,7 +97,8 @@ def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "
         figure, axes = plt.subplots(figsize=size("column"))
         for identity in in_order(set(runs["method"])):
             own = runs[runs["method"] == identity.key]
-            face = {"color": identity.colour, "marker": identity.marker, "label": identity.name}
+            filled = "none" if identity.key.endswith("_original_data") else "full"
+            face = {"color": identity.colour, "marker": identity.marker, "fillstyle": filled, "label": identity.name}
             axes.plot(own["mean_norm"], own[metric], linestyle="none", alpha=0.75, **face)
         axes.axvline(ONE_POINT, **_LIMIT)
         axes.set(xlabel="Norm of the mean embedding at the last epoch (1: one point)", ylabel=_first(protocol(metric)))
@@ -141,14 +145,14 @@ def loss_effect(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "lapt
                 axes.plot([ends.low, ends.high], [place, place], color=identity.colour, linewidth=2.2)
             axes.plot(difference.mean, place, identity.marker, color=identity.colour, label=identity.name)
             spread = f" ({ends.low:+.2f} to {ends.high:+.2f})" if n > 1 else ""
-            said.append(f"{setting.backbone}, {setting.words}, {identity.name}: {difference.mean:+.2f}{spread}.")
+            said.append(f"{setting.backbone}, {setting.label}, {identity.name}: {difference.mean:+.2f}{spread}.")
         gains = [paper_gain(setting.family, metric) for setting in settings]
         if np.isfinite(gains).any():
             axes.plot(
                 gains, range(len(gains)), "o", fillstyle="none", color="#333333", markersize=9, label="Paper's gain"
             )
         axes.axvline(0, color="#333333", linewidth=1)
-        axes.set_yticks(range(len(settings)), [f"{s.backbone}\n{s.words}" for s in settings], fontsize=8)
+        axes.set_yticks(range(len(settings)), [f"{s.backbone}\n{s.label}" for s in settings], fontsize=8)
         axes.set(xlabel=f"Difference to the original loss in {protocol(metric)}", ylim=(-0.6, len(settings) - 0.4))
         axes.set_title(title)
         shown = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))

@@ -84,8 +84,8 @@ def class_pr_curves(
                     printed = moco_figure_ap(family, identity.key, name)
                     said.append(_band(axes, shown_class(name), faces[name], own, printed))
             _chance(axes, faces, base_rates)
-            axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", title=identity.name, box_aspect=1)
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
+            axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", title=identity.name)
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=8)
         panels[0][0].set_ylabel("Precision")
         figure.suptitle(title)
         watermark(figure, profile)
@@ -185,9 +185,9 @@ def _matrix(axes: Axes, name: str, shares: pd.DataFrame, labelled: bool) -> str:
 
 
 def _panels_size(n: int) -> tuple[float, float]:
-    """Two panels and more share the width of the page."""
+    """Panels share the width of the page; below them is room for a legend of all classes."""
     width = size("wide")[0] if n > 1 else size("column")[0]
-    return width, {1: 5.2, 2: 5.4}.get(n, 4.6)
+    return width, width / max(n, 1.4) + 1.5
 
 
 def _marked(alt: str, profile: str) -> str:

@@ -73,11 +73,18 @@ class ContrastiveSetting:
 
     @property
     def words(self) -> str:
-        """All but the backbone, for captions and axes."""
+        """All but the backbone; equal for settings that are judged together."""
+        return self._said({"plain": "plain BatchNorm", "shuffled": "shuffled BatchNorm", "group": "group norm"})
+
+    @property
+    def label(self) -> str:
+        """The same for an axis: a transformer has layer norm only."""
+        return self._said({self.batch_norm: "layer norm"}) if self.family == BACKBONES[1] else self.words
+
+    def _said(self, norms: dict[str, str]) -> str:
         batches = {"shuffled": "shuffled batches", "single_class": "batches of one class"}[self.batches]
-        norm = {"plain": "plain BatchNorm", "shuffled": "shuffled BatchNorm", "group": "group norm"}[self.batch_norm]
         test = {"real": "", "generated": ", tested on generated images"}[self.test_on]
-        return f"{batches}, {norm}{test}"
+        return f"{batches}, {norms[self.batch_norm]}{test}"
 
 
 def ap_of(name: str) -> str:

@@ -75,7 +75,7 @@ def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable
         lines.append(
             {
                 "backbone": setting.backbone,
-                "batches and normalisation": setting.words,
+                "batches and normalisation": setting.label,
                 "paper's gain": f"{paper_gain(setting.family, metric):+.3f}",
                 **{_title(*pair): signed(effect(rows, setting, *pair, metric)) for pair in COMPARED},
                 "seeds": 0 if claimed is None else len(claimed.values),

@@ -16,6 +16,7 @@ from docutils.statemachine import StringList
 
 from defectlab.report import published
 from defectlab.report.claims import load_claims, scoreboard
+from defectlab.report.ddpm_moco_tables import published_precision_table
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
@@ -35,8 +36,8 @@ def claims_table(paper: str) -> ReportTable:
 
 
 def published_table(paper: str) -> ReportTable:
-    """Tables of a paper as printed, one line a method and count: DIAG's I and II, In&Out's 1 to 6."""
-    shown = {"diag": _published_diag, "in_and_out": _published_in_and_out}
+    """Tables of a paper as printed: DIAG's I and II, In&Out's 1 to 6, DDPM-MoCo's 2."""
+    shown = {"diag": _published_diag, "in_and_out": _published_in_and_out, "ddpm_moco": published_precision_table}
     if paper not in shown:
         raise ValueError(f"published tables are shown for {', '.join(shown)} so far, got {paper!r}")
     return shown[paper]()

@@ -55,7 +55,7 @@ def sampler_curves(
             said.append(_sampler(list(panels), sampler, points[["seconds", "distance"]].agg(["mean", "min", "max"])))
         for axes, label in zip(panels, ("Steps (network calls an image)", "Seconds an image"), strict=True):
             axes.set(xscale="log", xlabel=label)
-        panels[0].set(ylabel=distance, ylim=(0, None))
+        panels[0].set(ylabel=distance, yscale="log")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle(title)
@@ -100,8 +100,8 @@ def real_and_generated(
     rows = []
     for name in classes:
         for title, images, key in (("real", real, None), ("generated", generated, "ddpm")):
-            chosen = images.subset([i for i, record in enumerate(images.records) if record.defect == name])
-            rows.append(draw_row(chosen, f"{shown_class(name)},\n{title}", n, seed, key))
+            chosen = images.subset(indices=[i for i, r in enumerate(images.records) if r.defect == name])
+            rows.append(draw_row(chosen, f"{shown_class(name)}, {title}", n, seed, key))
     return rows
 
 

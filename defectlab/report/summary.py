@@ -41,7 +41,7 @@ PROTOCOL = {
     PIXEL_AP: "pixel AP, step",
     PIXEL_F1: "pixel F1, best threshold on the test set",
     AUPRO: "AUPRO, exact, FPR up to 0.3",
-    "map_step": "mean of the step APs of each class against the rest",
+    "map_step": "mean step AP of the classes",
     "fid": "FID, Inception, final pool",
     "inception_score": "Inception score",
     "frechet": "Frechet distance, features at hand, not FID",

@@ -199,7 +199,7 @@ def test_missing_columns_are_named(rows):
 
 
 def test_an_unknown_paper_lists_the_ledger():
-    with pytest.raises(ValueError, match="no claims of paper 'dig'; the ledger has: diag, in_and_out"):
+    with pytest.raises(ValueError, match="no claims of paper 'dig'; the ledger has: ddpm_moco, diag, in_and_out"):
         load_claims("dig")
 
 

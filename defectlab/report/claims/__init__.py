@@ -189,7 +189,7 @@ def scoreboard(rows: pd.DataFrame | None = None, paper: str = "diag") -> pd.Data
     lines = []
     for claim in load_claims(paper):
         findings = [] if rows is None or rows.empty else evaluate(claim, rows)
-        for dataset in sorted({finding.dataset for finding in findings}) or ["–"]:
+        for dataset in _listed(findings) or ["–"]:
             own = [finding for finding in findings if finding.dataset == dataset]
             lines.append(_scoreboard_line(claim, dataset, own))
     return pd.DataFrame(lines)
@@ -324,6 +324,13 @@ def _describe(side: Side) -> str:
     count = "average" if side.counts else side.n_aug
     place = [side.regime.replace("_", "-"), *([] if count is None else [str(count)])]
     return f"{method(side.method).name} ({', '.join(place)})"
+
+
+def _listed(findings: Sequence[Finding]) -> list[str]:
+    """Data sets of a scoreboard: all, but of one that was split into settings those that were tried, where any was."""
+    tried = {finding.dataset for finding in findings if finding.verdict != Verdict.NOT_ATTEMPTED}
+    roots = {name.split(" (")[0] for name in tried}
+    return sorted(name for name in {f.dataset for f in findings} if name in tried or name.split(" (")[0] not in roots)
 
 
 def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dict[str, str]:

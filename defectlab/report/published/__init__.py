@@ -61,9 +61,15 @@ def cells(paper: str) -> pd.DataFrame:
     Raises:
         ValueError: for a paper whose cells are not listed.
     """
+    from defectlab.report.published.moco import moco_cells
     from defectlab.report.published.student_teacher import student_teacher_cells
 
-    known = {"diag": diag_cells, "in_and_out": in_and_out_cells, "student_teacher": student_teacher_cells}
+    known = {
+        "diag": diag_cells,
+        "in_and_out": in_and_out_cells,
+        "ddpm_moco": moco_cells,
+        "student_teacher": student_teacher_cells,
+    }
     if paper not in known:
         raise ValueError(f"cells are listed for {', '.join(known)} so far, got {paper!r}")
     return known[paper]()

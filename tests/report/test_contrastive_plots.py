@@ -1,0 +1,158 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from contrastive_samples import CLASSES, class_curves, collapse_history, contrastive_rows
+
+from defectlab.data.base import MappedDataset, Record, Sample
+from defectlab.report.collapse_plots import collapse_curves, collapse_points, loss_effect
+from defectlab.report.contrastive_plots import class_pr_curves, confusion_figure
+from defectlab.report.contrastive_setting import ContrastiveSetting
+from defectlab.report.generator_plots import generator_rows, real_and_generated, sampler_curves
+from defectlab.report.grids import sample_grid
+from defectlab.report.style import SMOKE_TEXT
+
+BALANCED = dict.fromkeys(CLASSES, 0.25)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def tiles(classes=CLASSES, n=3):
+    records = [Record(f"set/{name}{i}", int(name != "good"), name) for name in classes for i in range(n)]
+
+    def read(record):
+        return Sample(torch.full((3, 4, 4), 0.5), None, record.label, record.defect)
+
+    return MappedDataset(read, "toy", "train", records)
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_one_panel_a_loss_with_the_ap_of_the_paper_in_the_legend():
+    plot = class_pr_curves(class_curves(), "resnet10t", BALANCED)
+    original, improved = plot.figure.axes
+    assert [axes.get_title(loc="left") for axes in (original, improved)] == [
+        "MoCo, original loss",
+        "MoCo, improved loss",
+    ]
+    assert any(text.startswith("smooth: AP") and text.endswith("(paper 0.96)") for text in legend(improved))
+    assert any(text.endswith("(paper 0.70)") for text in legend(original))
+    assert "corrosion has AP" in plot.alt and "over 2 seeds, the paper 0.70." in plot.alt
+    assert plot.alt.endswith("Chance: corrosion 0.25, dent 0.25, scratch 0.25, smooth 0.25.")
+
+
+def test_classes_and_methods_that_the_paper_lacks_have_no_value_of_it():
+    plot = class_pr_curves(class_curves(("untrained",), ("crack", "good")), "vit_tiny", {"crack": 0.3, "good": 0.7})
+    assert not any("paper" in text for text in legend(plot.figure.axes[0]))
+    assert "over 2 seeds. smooth" in plot.alt
+
+
+def test_curves_need_base_rates_and_styles():
+    with pytest.raises(ValueError, match=r"base_rates: expected a value in \(0, 1\) for scratch, got None"):
+        class_pr_curves(class_curves(), "resnet10t", {"corrosion": 0.25, "dent": 0.25, "good": 0.25})
+    with pytest.raises(ValueError, match="expected at least one precision-recall curve"):
+        class_pr_curves([], "resnet10t", {})
+    names = [f"c{i}" for i in range(7)]
+    with pytest.raises(ValueError, match="tells 6 classes of defects apart, got 7"):
+        class_pr_curves(class_curves(classes=names), "resnet10t", dict.fromkeys(names, 0.1))
+
+
+def test_confusion_is_the_mean_over_seeds_of_shares_of_a_row():
+    tables = [pd.DataFrame(np.diag([4, 4]), ["dent", "good"], ["dent", "good"]) for _ in range(2)]
+    tables[1].iloc[0] = [2, 2]
+    plot = confusion_figure({"moco_original": tables})
+    assert plot.alt.endswith("MoCo, original loss, rightly recognised: dent 0.75, smooth 1.00.")
+    with pytest.raises(ValueError, match="moco_original: confusion matrices of different classes"):
+        confusion_figure({"moco_original": [tables[0], tables[0].iloc[:1, :1]]})
+    with pytest.raises(ValueError, match="at least one confusion matrix"):
+        confusion_figure({})
+
+
+def test_collapse_is_said_with_its_limits():
+    plot = collapse_curves(collapse_history({"moco_original": 0.2, "moco_improved": 1.0}))
+    assert "MoCo, improved loss: norm of the mean embedding 1.00 after epoch 3." in plot.alt
+    assert "Dashed: norm 0.95 and rank 2" in plot.alt
+    assert len(plot.figure.axes) == 4
+
+
+def test_a_history_of_two_settings_is_an_error():
+    history = collapse_history({"moco_original": 0.2})
+    with pytest.raises(ValueError, match="epoch 1 stands twice: one figure shows one setting"):
+        collapse_curves(pd.concat([history, history]))
+    with pytest.raises(ValueError, match="expected a history of mean_norm"):
+        collapse_curves(history[history["metric"] == "loss"])
+
+
+def test_points_count_the_runs_that_have_collapsed():
+    rows = contrastive_rows({"moco_original": [0.8, 0.79], "moco_improved": [0.01, 0.02]})
+    plot = collapse_points(rows)
+    assert "2 of 4 runs end with a norm above 0.95. Mean of those: 0.03. Mean of the others: 0.81." in plot.alt
+    with pytest.raises(ValueError, match="no run has both mean_norm and accuracy"):
+        collapse_points(rows, metric="accuracy")
+
+
+def test_the_effect_of_the_loss_has_one_line_a_setting():
+    parts = [
+        contrastive_rows({"moco_original": [0.8, 0.8, 0.8], "moco_improved": levels}, setting)
+        for levels, setting in (
+            ([0.4, 0.41, 0.39], ContrastiveSetting("resnet10t")),
+            ([0.8, 0.81, 0.79], ContrastiveSetting("vit_tiny", "single_class")),
+        )
+    ]
+    plot = loss_effect(pd.concat(parts, ignore_index=True))
+    assert "resnet10t, shuffled batches, plain BatchNorm, MoCo, improved loss: -0.40 (-0.42 to -0.38)." in plot.alt
+    assert "vit_tiny, batches of one class, layer norm, MoCo, improved loss: " in plot.alt
+    with pytest.raises(ValueError, match="no setting has map_step of the original and an improved loss"):
+        loss_effect(contrastive_rows({"untrained": [0.5]}))
+
+
+def test_samplers_say_both_ends_of_their_steps():
+    frame = pd.DataFrame(
+        [("ddim", n, n / 100, 20 / n) for n in (5, 50)] + [("ddpm", 1000, 10.0, 1.0)],
+        columns=["sampler", "steps", "seconds", "distance"],
+    )
+    plot = sampler_curves(frame)
+    assert "DDIM: 4.00 at 5 steps and 0.05 s, 0.40 at 50 steps and 0.5 s." in plot.alt
+    assert "DDPM, ancestral (paper): 1.00 at 1000 steps and 10 s." in plot.alt
+    with pytest.raises(ValueError, match="no sampler euler; there are: ddpm, ddim, dpm_solver"):
+        sampler_curves(frame.assign(sampler="euler"))
+    with pytest.raises(ValueError, match="expected rows with sampler, steps, seconds, distance; got 3 without seconds"):
+        sampler_curves(frame.drop(columns="seconds"))
+
+
+def test_rows_of_generators_bear_their_names_and_the_same_draw():
+    rows = generator_rows({"Training images": tiles(), "ddpm": tiles(), "gan": tiles()}, n=4)
+    assert [(row.title, row.method) for row in rows] == [("Training images", None), ("DDPM", "ddpm"), ("GAN", "gan")]
+    assert rows[0].ids == rows[1].ids == rows[2].ids
+
+
+def test_real_and_generated_images_alternate_class_by_class():
+    rows = real_and_generated(tiles(), tiles(), ("dent", "good"), n=2)
+    assert [row.title for row in rows] == ["dent, real", "dent, generated", "smooth, real", "smooth, generated"]
+    assert all("dent" in name for name in rows[0].ids)
+    assert "smooth, generated (2)" in sample_grid(rows, seed=0).alt
+    with pytest.raises(ValueError, match="row 'crack, real': the data set toy has no image to draw"):
+        real_and_generated(tiles(), tiles(), ("crack",))
+
+
+def test_smoke_figures_are_watermarked():
+    rows = contrastive_rows({"moco_original": [0.8], "moco_improved": [0.1]}, profile="smoke")
+    frame = pd.DataFrame({"sampler": ["ddim"], "steps": [4], "seconds": [0.1], "distance": [1.0]})
+    table = pd.DataFrame([[3]], ["good"], ["good"])
+    for plot in (
+        class_pr_curves(class_curves(seeds=1), "resnet10t", BALANCED, "smoke"),
+        confusion_figure({"untrained": [table]}, "smoke"),
+        collapse_curves(collapse_history({"moco_original": 0.2}, epochs=1), "smoke"),
+        collapse_points(rows, profile="smoke"),
+        loss_effect(rows, profile="smoke"),
+        sampler_curves(frame, "smoke"),
+    ):
+        assert SMOKE_TEXT in [text.get_text() for text in plot.figure.texts]
+        assert plot.alt.endswith("Smoke profile: not a result.")
