@@ -152,6 +152,7 @@ def _said(panel: Panel) -> str:
 def _told_line(x: np.ndarray, y: np.ndarray) -> str:
     if len(x) == 1:
         return f"{y[0]:.3g} at {_at(x[0])}"
+    y = np.where(np.abs(y) < 1e-6 * np.nanmax(np.abs(y)), 0.0, y)  # rounding, or a tail that nobody sees
     top = int(np.nanargmax(y))
     ends = f"from {y[0]:.3g} at {_at(x[0])} to {y[-1]:.3g} at {_at(x[-1])}"
     return ends if top in (0, len(y) - 1) else f"{ends}, highest {y[top]:.3g} at {_at(x[top])}"

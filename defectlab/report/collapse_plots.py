@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ MEASURES: dict[str, tuple[str, float | None]] = {
     "uniformity": ("Uniformity (0: one point)", None),
     "alignment": ("Alignment (0: views agree)", None),
 }
-_LIMIT = {"color": "#666666", "linewidth": 1, "linestyle": (0, (2, 2))}
+_LIMIT: dict[str, Any] = {"color": "#666666", "linewidth": 1, "linestyle": (0, (2, 2))}
 
 
 def collapse_curves(history: pd.DataFrame, profile: str = "laptop", title: str = "") -> Plot:
@@ -98,7 +100,12 @@ def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "
         for identity in in_order(set(runs["method"])):
             own = runs[runs["method"] == identity.key]
             filled = "none" if identity.key.endswith("_original_data") else "full"
-            face = {"color": identity.colour, "marker": identity.marker, "fillstyle": filled, "label": identity.name}
+            face: dict[str, Any] = {
+                "color": identity.colour,
+                "marker": identity.marker,
+                "fillstyle": filled,
+                "label": identity.name,
+            }
             axes.plot(own["mean_norm"], own[metric], linestyle="none", alpha=0.75, **face)
         axes.axvline(ONE_POINT, **_LIMIT)
         axes.set(xlabel="Norm of the mean embedding at the last epoch (1: one point)", ylabel=_first(protocol(metric)))
@@ -167,7 +174,12 @@ def _lines(axes: Axes, identity: Method, own: pd.DataFrame, label: str) -> str:
     marker = identity.marker if len(table) == 1 else ""  # of one epoch there is no line
     axes.plot(table.index, table.to_numpy(), color=identity.colour, alpha=0.35, linewidth=0.9, marker=marker)
     mean = table.mean(axis=1)
-    face = {"color": identity.colour, "linestyle": identity.line, "marker": marker, "label": identity.name}
+    face: dict[str, Any] = {
+        "color": identity.colour,
+        "linestyle": identity.line,
+        "marker": marker,
+        "label": identity.name,
+    }
     axes.plot(mean.index, mean, **face)
     return f"{identity.name}: {label.split(' (')[0].lower()} {mean.iloc[-1]:.2f} after epoch {mean.index[-1]}."
 

@@ -50,8 +50,9 @@ def paper_gain(family: str, metric: str = MAP_STEP) -> float:
         metric: as result rows name it.
     """
     cells = moco_cells()
-    cells = cells[(cells["regime"] == family) & (cells["column"] == metric)].set_index("method")["paper"]
-    return float(cells["moco_improved"] - cells["moco_original"]) if len(cells) else float("nan")
+    cells = cells[(cells["regime"] == family) & (cells["column"] == metric)]
+    values = dict(zip(cells["method"], cells["paper"].astype(float), strict=True))
+    return values["moco_improved"] - values["moco_original"] if values else float("nan")
 
 
 def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable:

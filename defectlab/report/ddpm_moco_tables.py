@@ -138,10 +138,12 @@ def _lines_2(
     key: str, family: str, chosen: Sequence[ContrastiveSetting], own: pd.DataFrame, cells: pd.DataFrame
 ) -> Iterator[dict[str, object]]:
     """Lines of one row and column of the paper, one a backbone of ours and class."""
-    printed = cells[(cells["method"] == key) & (cells["regime"] == family)].set_index("column")["paper"].to_dict()
+    cells = cells[(cells["method"] == key) & (cells["regime"] == family)]
+    printed = dict(zip(cells["column"], cells["paper"].astype(float), strict=True))
     ran = [s for s in chosen if len(own[(own["method"] == key) & (own["regime"] == s.regime)])]
     classes = classes_in(own["metric"]) or list(CLASSES.values())
-    for s in ran or ([None] if printed else []):
+    shown: list[ContrastiveSetting | None] = [*ran] or ([None] if printed else [])
+    for s in shown:
         rows = own[own["regime"] == s.regime] if s else own[:0]
         place = {"method": method(key).name, "backbone, paper": family, "backbone, here": s.backbone if s else "–"}
         for column in [*map(ap_of, classes), MAP_STEP]:
