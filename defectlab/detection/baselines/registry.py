@@ -47,6 +47,24 @@ BASELINES: dict[str, Baseline] = {
         "largest distance, weighted (PatchCore Eq. 7)",
         "Roth et al., CVPR 2022 (PatchCore), reimplemented",
     ),
+    "destseg": Baseline(
+        "DeSTSeg",
+        f"{_ROOM}.destseg",
+        "Destseg",
+        True,
+        "",
+        "mean of the 100 largest pixels",
+        "Zhang et al., CVPR 2023, reimplemented",
+    ),
+    "simplenet": Baseline(
+        "SimpleNet",
+        f"{_ROOM}.simplenet",
+        "SimpleNet",
+        False,
+        "",
+        "largest place of the map",
+        "Liu et al., CVPR 2023, reimplemented",
+    ),
 }
 """The baselines that work, by short name."""
 
@@ -92,8 +110,8 @@ def make_baseline(
     if weights is not None:
         changes = {"weights": weights, **_backbone(weights, settings.weights), **changes}
     chosen = settings.but(**changes)
-    training = {"folder": folder, "show_progress": show_progress} if name != "nearest" else {}
-    pairs = {"synthesizer": synthesizer, "n_synthetic": n_synthetic} if known.needs_pairs else {}
+    training: dict[str, Any] = {"folder": folder, "show_progress": show_progress} if name != "nearest" else {}
+    pairs: dict[str, Any] = {"synthesizer": synthesizer, "n_synthetic": n_synthetic} if known.needs_pairs else {}
     detector: Detector = getattr(module, known.detector)(chosen, device=device, **training, **pairs)
     return detector
 

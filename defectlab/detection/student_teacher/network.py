@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from defectlab.detection.backbones import BackboneSpec
 from defectlab.detection.student_teacher.alignment import align
 from defectlab.detection.student_teacher.losses import Pairs
 from defectlab.detection.student_teacher.maps import fuse, level_maps, smooth
@@ -29,7 +31,50 @@ class Output:
     logits: Tensor | None
 
 
-class Network(nn.Module):
+class PairNetwork(nn.Module, ABC):
+    """A teacher that stays as it is, a student that learns from it, and what reads their differences.
+
+    Attributes:
+        teacher: frozen.
+        student: trained.
+        spec: what it takes to build the teacher again.
+    """
+
+    teacher: nn.Module
+    student: nn.Module
+    spec: BackboneSpec
+
+    @abstractmethod
+    def forward(self, clean: Tensor, anomalous: Tensor, freeze_student: bool = False) -> Output:
+        """One training pass.
+
+        Args:
+            clean: I, in [0, 1], shape ``(n, 3, H, W)``.
+            anomalous: A, likewise; the student sees this one alone.
+            freeze_student: let no gradient reach the student (DeSTSeg's second phase).
+        """
+
+    @abstractmethod
+    def maps(self, image: Tensor, kind: str) -> Tensor:
+        """Anomaly maps of images that both networks see, float32, shape ``(n, 1, H, W)``."""
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Weights and buffers of student and head, the teacher's left out."""
+        return {k: v for k, v in self.state_dict().items() if not k.startswith("teacher.")}
+
+    def load_trained_state(self, state: dict[str, Tensor]) -> None:
+        """Sets what `trained_state` gave; the teacher stays.
+
+        Raises:
+            KeyError: if the state is of another network.
+        """
+        missing, unknown = self.load_state_dict(state, strict=False)
+        lacking = [key for key in missing if not key.startswith("teacher.")]
+        if lacking or unknown:
+            raise KeyError(f"the state does not fit: {len(lacking)} missing {lacking[:3]}, unknown {unknown[:3]}")
+
+
+class Network(PairNetwork):
     """The asymmetric pair with its head.
 
     Args:
@@ -37,9 +82,12 @@ class Network(nn.Module):
         settings: the settings.
     """
 
+    teacher: Teacher
+    student: Student
+
     def __init__(self, teacher: Teacher, settings: StudentTeacherSettings) -> None:
         super().__init__()
-        self.settings, self.teacher = settings, teacher
+        self.settings, self.teacher, self.spec = settings, teacher, teacher.spec
         self.student = Student(teacher, settings)
         self.head: SegmentationHead | None = None
         if settings.segmentation:
@@ -54,13 +102,7 @@ class Network(nn.Module):
                 )
 
     def forward(self, clean: Tensor, anomalous: Tensor, freeze_student: bool = False) -> Output:
-        """One training pass.
-
-        Args:
-            clean: I, in [0, 1], shape ``(n, 3, H, W)``.
-            anomalous: A, likewise; the student sees this one alone.
-            freeze_student: let no gradient reach the student (DeSTSeg's second phase).
-        """
+        """One training pass; see `PairNetwork.forward`."""
         of_clean, of_anomalous = self.teacher(clean), self.teacher(anomalous)
         student = self.student(anomalous, of_anomalous)
         if freeze_student:
@@ -95,18 +137,3 @@ class Network(nn.Module):
         else:
             scores = fuse(level_maps(pairs), size, self.settings.fusion)
         return smooth(scores, self.settings.smoothing)
-
-    def trained_state(self) -> dict[str, Tensor]:
-        """Weights and buffers of student and head, the teacher's left out."""
-        return {k: v for k, v in self.state_dict().items() if not k.startswith("teacher.")}
-
-    def load_trained_state(self, state: dict[str, Tensor]) -> None:
-        """Sets what `trained_state` gave; the teacher stays.
-
-        Raises:
-            KeyError: if the state is of another network.
-        """
-        missing, unknown = self.load_state_dict(state, strict=False)
-        lacking = [key for key in missing if not key.startswith("teacher.")]
-        if lacking or unknown:
-            raise KeyError(f"the state does not fit: {len(lacking)} missing {lacking[:3]}, unknown {unknown[:3]}")

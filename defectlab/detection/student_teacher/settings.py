@@ -35,7 +35,33 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class StudentTeacherSettings:
+class TrainingSettings:
+    """What every training on triplets depends on, here and in the baselines; `StudentTeacherSettings` explains each."""
+
+    size: tuple[int, int] = (256, 256)
+    cosine_steps: int = 0
+    top_k: int = 100
+    normal_share: float = 0.5
+    flips: str = "none"
+    steps: int = 5000
+    batch_size: int = 16
+    lr: float = 1e-3
+    clip: float = 1.0
+    amp: bool = True
+    every: int = 100
+    seed: int = 0
+
+    def but(self, **changes: Any) -> Self:
+        """The same settings with some changed."""
+        return replace(self, **changes)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0: constant."""
+        return self.lr
+
+
+@dataclass(frozen=True)
+class StudentTeacherSettings(TrainingSettings):
     """Settings of `StudentTeacher`; the defaults are for one GPU, see `paper`.
 
     Attributes:
@@ -163,10 +189,6 @@ class StudentTeacherSettings:
                 f"it needs both losses and more steps, got cosine={self.cosine}, segmentation={self.segmentation}, "
                 f"steps={self.steps}"
             )
-
-    def but(self, **changes: Any) -> Self:
-        """The same settings with some changed."""
-        return replace(self, **changes)
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0: linear warm-up, then cosine down to ``final_lr_share``."""

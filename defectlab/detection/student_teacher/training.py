@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,8 @@ from tqdm.auto import tqdm
 from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
 from defectlab.detection.inputs import FLIPS
 from defectlab.detection.student_teacher.losses import Losses, joint_loss
-from defectlab.detection.student_teacher.network import Network
-from defectlab.detection.student_teacher.settings import StudentTeacherSettings
+from defectlab.detection.student_teacher.network import Network, Output, PairNetwork
+from defectlab.detection.student_teacher.settings import StudentTeacherSettings, TrainingSettings
 from defectlab.detection.student_teacher.triplets import Triplets
 from defectlab.detection.training import seeded
 
@@ -27,8 +28,8 @@ ORDER, DRAW, NOISE = 0, 1, 2  # independent streams of random numbers
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
-class StudentTeacherTrainer:
-    """One training, which a second trainer on the same folder goes on with.
+class PairTrainer(ABC):
+    """One training, which a second trainer on the same folder goes on with; losses and optimiser are a subclass's.
 
     Args:
         network: its student and head are trained; the teacher stays as it is.
@@ -44,9 +45,9 @@ class StudentTeacherTrainer:
 
     def __init__(
         self,
-        network: Network,
+        network: PairNetwork,
         triplets: Triplets,
-        settings: StudentTeacherSettings,
+        settings: TrainingSettings,
         folder: Path | None = None,
         device: torch.device | str = "cpu",
         show_progress: bool = False,
@@ -54,13 +55,26 @@ class StudentTeacherTrainer:
         self.triplets, self.settings, self.device = triplets, settings, torch.device(device)
         self.network, self.show_progress = network.to(self.device), show_progress
         self.folder = None if folder is None else Path(folder)
-        self.optimiser = _optimiser(network, settings)
+        self.optimiser = self.make_optimiser()
         self.learning = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.amp = settings.amp and self.device.type == "cuda"
         self.step, self.rows = 0, list[dict[str, Any]]()
         self._key = asdict(settings) | {"triplets": triplets.digest}
         if self.folder is not None and (self.folder / "checkpoint.pt").exists():
             self._resume(self.folder / "checkpoint.pt")
+
+    @abstractmethod
+    def make_optimiser(self) -> torch.optim.Optimizer:
+        """Of everything that learns; each group has a ``"scale"`` of the learning rate."""
+
+    @abstractmethod
+    def losses(self, output: Output, mask: Tensor) -> Losses:
+        """The losses of one batch.
+
+        Args:
+            output: of the network.
+            mask: 0 or 1, float32, shape ``(n, 1, H, W)``.
+        """
 
     @property
     def history(self) -> pd.DataFrame:
@@ -78,7 +92,7 @@ class StudentTeacherTrainer:
         """
         window: list[dict[str, float]] = []
         begun, first = time.perf_counter(), self.step
-        steps, name = range(first, self.settings.steps), self.network.teacher.spec.architecture
+        steps, name = range(first, self.settings.steps), self.network.spec.architecture
         bar = tqdm(steps, desc=name, disable=not self.show_progress, leave=False)
         for step in bar:
             window.append(self.train_step(step).numbers())
@@ -106,7 +120,7 @@ class StudentTeacherTrainer:
         noise = int(_seed(s.seed, NOISE, step))
         with seeded(noise, self.device), torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
             output = self.network(clean, anomalous, freeze_student=head_alone)
-        losses = joint_loss(output.pairs, output.logits, mask, s)
+        losses = self.losses(output, mask)
         # while the student is frozen, no gradient of the cosine is left in the total
         loss = losses.cosine if step < s.cosine_steps else losses.total
         self.optimiser.zero_grad(set_to_none=True)
@@ -165,13 +179,24 @@ class StudentTeacherTrainer:
         )
 
 
-def _optimiser(network: Network, settings: StudentTeacherSettings) -> torch.optim.AdamW:
-    encoder = network.student.encoder
-    slow = [] if encoder is None else list(encoder.parameters())
-    known = {id(p) for p in slow}
-    fast = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
-    groups = [{"params": p, "scale": scale} for p, scale in ((fast, 1.0), (slow, settings.encoder_lr_scale)) if p]
-    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+class StudentTeacherTrainer(PairTrainer):
+    """The training of `Network`: AdamW, an encoder of the student's own at a slower rate, and the joint loss."""
+
+    network: Network
+    settings: StudentTeacherSettings
+
+    def make_optimiser(self) -> torch.optim.AdamW:
+        """AdamW; an encoder that learns has ``encoder_lr_scale`` of the rate."""
+        encoder, s = self.network.student.encoder, self.settings
+        slow = [] if encoder is None else list(encoder.parameters())
+        known = {id(p) for p in slow}
+        fast = [p for p in self.network.parameters() if p.requires_grad and id(p) not in known]
+        groups = [{"params": p, "scale": scale} for p, scale in ((fast, 1.0), (slow, s.encoder_lr_scale)) if p]
+        return torch.optim.AdamW(groups, lr=s.lr, weight_decay=s.weight_decay)
+
+    def losses(self, output: Output, mask: Tensor) -> Losses:
+        """Cosine, focal and L1, less what the settings remove."""
+        return joint_loss(output.pairs, output.logits, mask, self.settings)
 
 
 def _order(n: int, batch_size: int, step: int, seed: int) -> Iterator[int]:

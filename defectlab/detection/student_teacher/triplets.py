@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -15,7 +16,7 @@ from defectlab.data.base import Record, SurfaceDataset
 from defectlab.data.combine import JoinedDataset
 from defectlab.data.images import resize_mask
 from defectlab.detection.scoring import to_size
-from defectlab.synthesis.base import SyntheticSet
+from defectlab.synthesis.base import Synthesizer, SyntheticSet
 
 Triplet = tuple[Tensor, Tensor, Tensor]
 """I and A, float32 ``(3, H, W)`` in [0, 1], and M, bool ``(1, H, W)``."""
@@ -106,6 +107,31 @@ def gather(source: TripletSource, size: tuple[int, int]) -> Triplets:
         for part in (normal[i], anomalous[i], mask[i]):
             digest.update(part.numpy().tobytes())
     return Triplets(normal, anomalous, mask, digest.hexdigest())
+
+
+def with_synthetic(
+    train: SurfaceDataset, synthesizer: Synthesizer | None, n: int | None, seed: int, folder: Path | None
+) -> SurfaceDataset:
+    """The training set as it is, or its normal images with synthetic ones made from them.
+
+    Args:
+        train: holds the synthetic images where there is no synthesizer; otherwise its real defects are left aside.
+        synthesizer: ``None``: nothing is made.
+        n: how many; ``None``: as many as there are normal images.
+        seed: of the synthetic images.
+        folder: they are kept in its ``synthetic/``; ``None``: in memory.
+
+    Raises:
+        ValueError: if there is no normal image to make defects from.
+    """
+    if synthesizer is None:
+        return train
+    normals = train.subset(defective=False)
+    if not len(normals):
+        raise ValueError(f"{train.name!r} holds no normal image to make defects from")
+    out = None if folder is None else folder / "synthetic"
+    synthetic = synthesizer.fit(normals).synthesize(normals, len(normals) if n is None else n, seed, out)
+    return JoinedDataset(normals, synthetic)  # unlike `concatenate`, for sizes are compared image by image
 
 
 def _origins(dataset: SurfaceDataset, record: Record) -> list[tuple[SurfaceDataset, Record]]:

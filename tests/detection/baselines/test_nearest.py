@@ -9,31 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from sklearn.neighbors import NearestNeighbors
+from squares import SIZE, masks_of, surfaces
 
-from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.detection.baselines.coreset import greedy_coreset
 from defectlab.detection.baselines.features import STRIDES, PatchFeatures, load_model, map_indices
 from defectlab.detection.baselines.nearest import Nearest, image_scores, nearest, smoke
 from defectlab.detection.saved import load_detector
 from defectlab.evaluation.localisation import localisation_metrics
-
-SIZE = (48, 32)
-
-
-def surfaces(n_normal=6, n_defective=0, start=0, size=SIZE):
-    """Grey noise; a defective one has a black square."""
-
-    def read(record):
-        i = int(record.id)
-        image = 0.5 + 0.05 * torch.randn(3, *size, generator=torch.Generator().manual_seed(i))
-        mask = torch.zeros(1, *size, dtype=torch.bool)
-        if record.label:
-            mask[:, 16 * (i % 2) : 16 * (i % 2) + 16, 8:24] = True
-        return Sample(torch.where(mask, 0.0, image.clamp(0, 1)), mask, record.label, record.defect)
-
-    labels = [0] * n_normal + [1] * n_defective
-    records = [Record(str(start + i), label, "square" if label else "good") for i, label in enumerate(labels)]
-    return MappedDataset(read, "squares", "train", records, size)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +83,8 @@ def test_it_finds_and_locates_defects_that_it_never_saw(fitted):
     test = surfaces(6, 6, start=100)
     scores = fitted.score(test)
     assert scores.image[6:].min() > scores.image[:6].max()
-    masks = np.stack([test[i].mask[0].numpy() for i in range(len(test))])
     assert scores.pixel.shape == (12, *SIZE)
-    assert localisation_metrics(masks, scores.pixel).auroc > 0.85
+    assert localisation_metrics(masks_of(test), scores.pixel).auroc > 0.85
 
 
 def test_a_vision_transformer_serves_as_well():
