@@ -1,0 +1,166 @@
+"""From the run store of the student-teacher notebook to what the report draws: rows of images, curves, tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from defectlab.evaluation import DEFINITIONS
+from defectlab.experiments.anomalies import Sets
+from defectlab.experiments.categories import Units
+from defectlab.experiments.contents import contents
+from defectlab.experiments.localise import drawn
+from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
+from defectlab.files import slug
+from defectlab.report.grids import GridRow
+from defectlab.report.heat_maps import heat_row, hits
+from defectlab.report.identity import method
+from defectlab.report.provenance_strip import Provenance
+from defectlab.report.tables import ReportTable
+from defectlab.runs import Run
+from defectlab.synthesis import store
+from defectlab.synthesis.base import SyntheticSet
+
+LOSSES = {"cosine": "Cosine loss (Eq. 4)", "focal": "Focal loss", "distance": "L1 loss"}
+
+
+def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
+    """Losses of the student-teacher and its ablations: method, seed, epoch (the step), metric, value.
+
+    Of several models, one a category, the mean is shown.
+    """
+    tables = [
+        run.read_table(f"history-{arm}-{unit.name}-{seed}")
+        for arm in params.arms
+        if arm == "student_teacher" or arm in ABLATIONS
+        for unit in units.units
+        for seed in params.seeds
+    ]
+    if not tables:
+        return pd.DataFrame()
+    long = pd.concat(tables).rename(columns={"step": "epoch"})
+    shown = [name for name in LOSSES if name in long]
+    long = long.melt(["method", "seed", "epoch"], shown, var_name="metric").dropna(subset="value")
+    long = long.groupby(["method", "seed", "epoch", "metric"], as_index=False, sort=False)["value"].mean()
+    return long.replace({"metric": LOSSES})
+
+
+def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, category: str, n: int = 6) -> list[GridRow]:
+    """Rows as in Figure 4: defective test images drawn at random, their ground truth, and the map of each method.
+
+    Args:
+        params: the arms are read.
+        units: the test images.
+        run: keeps the maps of the first seed.
+        category: whose images.
+        n: columns at most.
+    """
+    test = units.tests[category]
+    positions = drawn(test)[:n]
+    samples = [test[int(i)] for i in positions]
+    ids = tuple(
+        f"{sample.defect}/{Path(test.records[i].id).name}" for i, sample in zip(positions, samples, strict=True)
+    )
+    masks = tuple(_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples)
+    images = tuple((s.image * 255).round().byte().permute(1, 2, 0).numpy() for s in samples)
+    rows = [GridRow("Image", images, ids), GridRow("Ground truth", masks, ids)]
+    for arm in params.arms:
+        maps, ends = _kept(run, arm, category)
+        rows.append(heat_row(method(arm).name, maps[: len(positions)], ends, ids, masks, arm))
+    return rows
+
+
+def pointing_table(params: StudentTeacherParameters, units: Units, run: Run) -> ReportTable:
+    """In how many of the drawn images the highest score lies on the defect, by method and category."""
+    lines = []
+    for arm in params.arms:
+        line: dict[str, object] = {"method": method(arm).name}
+        for category, test in units.tests.items():
+            maps, _ = _kept(run, arm, category)
+            samples = [test[int(i)] for i in drawn(test)]
+            masks = [_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples]
+            line[category] = f"{hits(list(maps), masks)} of {len(masks)}"
+        lines.append(line)
+    return ReportTable(pd.DataFrame(lines), "Images, drawn at random, whose highest score lies on the defect")
+
+
+def aupro_forms(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
+    """Every number called AUPRO of the first seed's maps: method, category, definition, value."""
+    tables = [run.read_table(f"aupro-{arm}-{category}") for arm in params.arms for category in units.tests]
+    return pd.concat(tables, ignore_index=True)
+
+
+def differs() -> dict[str, str]:
+    """What each definition of AUPRO does otherwise than MVTec AD's, and who computes it so."""
+    return {name: f"{form.differs} ({form.used_by})" for name, form in DEFINITIONS.items()}
+
+
+def invariants(params: StudentTeacherParameters, units: Units, sets: Sets, run: Run) -> ReportTable:
+    """F14 on this run: images outside their masks, and top-K means that exceed the largest pixel."""
+    lines = []
+    for (name, content, seed), made in sets.items():
+        changed = sum(_changed_outside(units, name, made, i) for i in range(len(made)))
+        what = f"A is I outside M (Eq. 3): {content}, {name}, seed {seed}"
+        lines.append({"invariant": what, "images": len(made), "violations": changed})
+    for arm in params.arms:
+        scores = pd.concat([run.read_table(f"scores-{arm}-{seed}") for seed in params.seeds])
+        above = int((scores["score"] > scores["largest"] + 1e-9).sum())
+        what = f"the mean of the 100 largest is no larger than the largest (Eq. 6): {method(arm).name}"
+        lines.append({"invariant": what, "images": len(scores), "violations": above})
+    return ReportTable(pd.DataFrame(lines), "Invariants of the method on the images of this run")
+
+
+def provenance(params: StudentTeacherParameters, run: Run) -> Provenance:
+    """What made the results of a run, for the strip under a table or figure."""
+    record = run.provenance()
+    return Provenance(
+        profile=params.profile,
+        dataset=params.name_in_rows,
+        seeds=params.seeds,
+        device=run.device,
+        seconds=record["seconds"],
+        commit=record["commit"],
+        command=record["command"],
+    )
+
+
+def detectors(run: Run) -> ReportTable:
+    """Files of the trained detectors of the first seed, for ``defectlab detect apply``."""
+    files = sorted(run.folder("detectors").glob("*.safetensors"))
+    lines = [{"detector": path.stem, "file": path.name, "MB": round(path.stat().st_size / 1e6, 1)} for path in files]
+    frame = pd.DataFrame(lines, columns=["detector", "file", "MB"])
+    return ReportTable(frame, "Trained detectors, kept in the folder detectors of this run")
+
+
+def export_images(params: StudentTeacherParameters, sets: Sets) -> pd.DataFrame:
+    """Writes the synthetic images, masks and records where ``out`` says; the table lists the folders, none without."""
+    lines = []
+    for (name, content, seed), made in sets.items() if params.out else ():
+        folder = Path(params.out).expanduser() / slug(f"{name}-{content}-seed-{seed}")
+        store.collect(_from(made), len(made), name=made.name, settings={"contents": contents(made)}, out=folder)
+        lines.append({"model": name, "content": content, "seed": seed, "folder": str(folder)})
+    return pd.DataFrame(lines, columns=["model", "content", "seed", "folder"])
+
+
+def _from(made: SyntheticSet) -> store.Make:
+    return lambda indices: [made.items[i] for i in indices]
+
+
+def _kept(run: Run, arm: str, category: str) -> tuple[np.ndarray, tuple[float, float]]:
+    with np.load(run.folder("maps") / f"{arm}-{slug(category)}.npz") as kept:
+        return kept["maps"].astype(np.float32), (float(kept["ends"][0]), float(kept["ends"][1]))
+
+
+def _mask_of(mask: object, shape: tuple[int, ...]) -> np.ndarray:
+    return np.zeros(tuple(shape), bool) if mask is None else np.asarray(mask)[0]
+
+
+def _changed_outside(units: Units, name: str, made: SyntheticSet, index: int) -> bool:
+    """Whether a synthetic image differs from its normal one anywhere outside its mask."""
+    item = made.items[index]
+    train = next(unit.train for unit in units.units if unit.name == name)
+    normal = train[int(item.record["normal"])].image.permute(1, 2, 0).mul(255).round().byte().numpy()
+    outside = np.ones(item.image.shape[:2], bool) if item.mask is None else ~item.mask
+    return bool((item.image[outside] != normal[outside]).any())
