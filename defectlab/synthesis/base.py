@@ -54,7 +54,8 @@ class SyntheticSet(SurfaceDataset):
         """The sample of one record."""
         item = self.item(record)
         image = torch.from_numpy(item.image).permute(2, 0, 1).float().div(255)
-        mask = None if item.mask is None else torch.from_numpy(item.mask)[None]
+        where = item.mask  # asked for once: it may have to be read
+        mask = None if where is None else torch.from_numpy(where)[None]
         return Sample(image, mask, record.label, record.defect, record.group, record.path)
 
     def item(self, record: Record) -> Synthetic:

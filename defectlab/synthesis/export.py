@@ -14,10 +14,12 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.files import slug
 from defectlab.synthesis.base import Synthetic, SyntheticSet
 from defectlab.synthesis.choices import unknown_choice
+from defectlab.synthesis.journal import RECORDS
 from defectlab.synthesis.png import encode_png
 from defectlab.synthesis.records import text_of_csv
 from defectlab.synthesis.regions import Region, regions_of
-from defectlab.synthesis.store import RECORDS, load, write_atomic
+from defectlab.synthesis.store import load
+from defectlab.synthesis.stored import write_atomic
 
 DEFAULT_CATEGORY = "defect"
 

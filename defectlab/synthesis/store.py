@@ -1,14 +1,13 @@
 """Synthetic sets on disk: each batch is written as soon as it is made, and a killed run goes on where it stopped.
 
 A folder holds ``images/000000.png``, ``masks/000000.png`` (absent where the method gives no mask), ``records.csv``
-with one row an image and ``settings.json`` with what made them. Every file is written whole or not at all.
+with one row an image and ``settings.json`` with what made them. Every file is written whole or not at all; while a
+set is made its rows are appended to ``records.jsonl``, and one batch is held: 20 000 images cost no more memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,29 @@ import numpy as np
 from tqdm import tqdm
 
 from defectlab.synthesis.base import Synthetic, SyntheticSet
-from defectlab.synthesis.png import decode_image, decode_mask, encode_png
-from defectlab.synthesis.records import jsonable, read_csv, read_settings, settings_text, text_of_csv
+from defectlab.synthesis.journal import JOURNAL, RECORDS, Journal, rows_of
+from defectlab.synthesis.records import jsonable, read_settings, settings_text, text_of_csv
+from defectlab.synthesis.stored import (
+    IMAGE_FILE,
+    IMAGES,
+    MASK_FILE,
+    MASKS,
+    RESERVED,
+    DamagedSetError,
+    Row,
+    Stored,
+    read_bytes,
+    write_atomic,
+    write_item,
+)
 
-IMAGES, MASKS, RECORDS, SETTINGS = "images", "masks", "records.csv", "settings.json"
-PARTS = "parts.json"
-IMAGE_FILE, MASK_FILE, CHECKSUM = "image_file", "mask_file", "checksum"
-RESERVED = (IMAGE_FILE, MASK_FILE, CHECKSUM)
+SETTINGS, PARTS = "settings.json", "parts.json"
+HELD = 256 * 2**20
+"""Bytes of pixels that a stored set may take in memory; the images of a larger one are read when they are asked for."""
 
 log = logging.getLogger(__name__)
 
 Make = Callable[[Sequence[int]], Sequence[Synthetic]]
-Row = dict[str, Any]
-
-
-class DamagedSetError(ValueError):
-    """A file of a stored set is missing, cut off or not what was written; the message names it."""
 
 
 def collect(
@@ -64,24 +70,23 @@ def collect(
     """
     if n < 1 or batch_size < 1:
         raise ValueError(f"n and batch_size: expected at least 1, got n={n}, batch_size={batch_size}")
-    rows: dict[int, Row] = {}
-    items: dict[int, Synthetic] = {}
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        rows = _open(folder, name, settings)
-        items = _intact(folder, rows, n)
-    todo = [i for i in range(n) if i not in items]
-    with tqdm(total=n, initial=n - len(todo), desc=name, unit="image", disable=None) as progress:
-        for start in range(0, len(todo), batch_size):
-            indices = todo[start : start + batch_size]
-            for i, item in zip(indices, _made(make, indices, items), strict=True):
-                items[i] = item
-                if folder is not None:
-                    rows[i] = _write(folder, i, item)
-            if folder is not None:
-                write_atomic(folder / RECORDS, text_of_csv(rows))
-            progress.update(len(indices))
-    return SyntheticSet([items[i] for i in range(n)], name)
+    if out is None:
+        held: dict[int, Synthetic] = {}
+        _work(make, range(n), n, name, batch_size, None, held.update)
+        return SyntheticSet([held[i] for i in range(n)], name)
+    folder = Path(out)
+    journal = _open(folder, name, settings)
+    whole = _intact(folder, journal.rows, n)
+    like = Stored(folder, journal.rows[min(whole)]).image.shape if whole else None
+
+    def write(made: Mapping[int, Synthetic]) -> None:
+        journal.append({i: write_item(folder, i, item) for i, item in made.items()})
+
+    try:
+        _work(make, [i for i in range(n) if i not in whole], n, name, batch_size, like, write)
+    finally:
+        journal.close()
+    return _set(folder, [journal.rows[i] for i in range(n)], name)
 
 
 def save(synthetic_set: SyntheticSet, folder: str | Path, settings: Mapping[str, Any] | None = None) -> Path:
@@ -101,10 +106,10 @@ def save(synthetic_set: SyntheticSet, folder: str | Path, settings: Mapping[str,
     folder = Path(folder)
     if (folder / SETTINGS).exists():
         raise ValueError(f"{folder} holds a synthetic set already; give another folder or delete this one")
-    rows = _open(folder, synthetic_set.name, settings or {})
+    journal = _open(folder, synthetic_set.name, settings or {})
     for i, item in enumerate(synthetic_set.items):
-        rows[i] = _write(folder, i, _checked(item, i, None))
-    write_atomic(folder / RECORDS, text_of_csv(rows))
+        journal.append({i: write_item(folder, i, _checked(item, i, None))})
+    journal.close()
     return folder
 
 
@@ -122,19 +127,13 @@ def load(folder: str | Path) -> SyntheticSet:
     if not (folder / SETTINGS).is_file():
         raise FileNotFoundError(f"{folder}: expected a synthetic set, found no {SETTINGS} in it")
     name, _ = read_settings(folder / SETTINGS)
-    rows = read_csv(folder / RECORDS, IMAGE_FILE)
+    rows = rows_of(folder)
     if sorted(rows) != list(range(len(rows))):
         missing = next(i for i in range(len(rows)) if i not in rows)
         raise DamagedSetError(f"{folder / RECORDS}: no row of image {missing:06d}; the run that made it mends it")
-    return SyntheticSet([_read(folder, i, rows[i]) for i in sorted(rows)], name)
-
-
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all: to a neighbour first, which then takes the place of the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")  # one name a file: what a killed run left is overwritten
-    partial.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    os.replace(partial, path)
+    for row in rows.values():
+        read_bytes(folder, row)
+    return _set(folder, [rows[i] for i in sorted(rows)], name)
 
 
 def save_parts(folder: str | Path, name: str, parts: Mapping[str, SyntheticSet]) -> None:
@@ -153,7 +152,7 @@ def save_parts(folder: str | Path, name: str, parts: Mapping[str, SyntheticSet])
     folder, rows = Path(folder), []
     require_no_set(folder)
     for part, made in parts.items():
-        for row in list(read_csv(folder / part / RECORDS, IMAGE_FILE).values())[: len(made)]:
+        for row in list(rows_of(folder / part).values())[: len(made)]:
             files = {key: row[key] and f"{part}/{row[key]}" for key in (IMAGE_FILE, MASK_FILE)}
             rows.append({"part": part, **row, **files})
     write_atomic(folder / RECORDS, text_of_csv(dict(enumerate(rows))))
@@ -184,19 +183,19 @@ def _load_parts(folder: Path) -> SyntheticSet:
     return SyntheticSet(items, name)
 
 
-def _open(folder: Path, name: str, settings: Mapping[str, Any]) -> dict[int, Row]:
+def _open(folder: Path, name: str, settings: Mapping[str, Any]) -> Journal:
     """The rows made so far; writes the settings of a new set and refuses a set of other settings."""
     wanted = settings_text(name, settings)
     path = folder / SETTINGS
     if not path.exists():
-        foreign = [entry for entry in (IMAGES, MASKS, RECORDS) if (folder / entry).exists()]
+        foreign = [entry for entry in (IMAGES, MASKS, RECORDS, JOURNAL) if (folder / entry).exists()]
         if foreign or (folder.exists() and not folder.is_dir()):
             what = f"holds {', '.join(foreign)} but no {SETTINGS}" if foreign else "is a file"
             raise ValueError(f"out: {folder} {what}; expected a new folder or one that holds a synthetic set")
         write_atomic(path, wanted)
     elif path.read_text(encoding="utf-8") != wanted:
         raise ValueError(_differences(path, name, settings))
-    return read_csv(folder / RECORDS, IMAGE_FILE) if (folder / RECORDS).exists() else {}
+    return Journal(folder)
 
 
 def _differences(path: Path, name: str, settings: Mapping[str, Any]) -> str:
@@ -210,21 +209,49 @@ def _differences(path: Path, name: str, settings: Mapping[str, Any]) -> str:
     return f"out: {path.parent} holds a set of other settings:\n{lines}\nGive another folder, or the stored settings."
 
 
-def _intact(folder: Path, rows: dict[int, Row], n: int) -> dict[int, Synthetic]:
-    items: dict[int, Synthetic] = {}
+def _intact(folder: Path, rows: Mapping[int, Row], n: int) -> set[int]:
+    """Numbers of the images that are there as they were written."""
+    whole = set()
     for i in sorted(i for i in rows if i < n):
         try:
-            items[i] = _read(folder, i, rows[i])
+            read_bytes(folder, rows[i])
+            whole.add(i)
         except DamagedSetError as damage:
             log.warning("%s; it is made again", damage)
-    return items
+    return whole
 
 
-def _made(make: Make, indices: Sequence[int], done: Mapping[int, Synthetic]) -> list[Synthetic]:
+def _set(folder: Path, rows: Sequence[Row], name: str) -> SyntheticSet:
+    """The set of some rows, in memory where it is small."""
+    items = [Stored(folder, row) for row in rows]
+    small = bool(items) and len(items) * items[0].image.nbytes <= HELD
+    return SyntheticSet([item.held() for item in items] if small else items, name)
+
+
+def _work(
+    make: Make,
+    todo: Sequence[int],
+    n: int,
+    name: str,
+    batch_size: int,
+    like: tuple[int, ...] | None,
+    keep: Callable[[Mapping[int, Synthetic]], None],
+) -> None:
+    """Makes and checks images batch by batch, and hands each batch on."""
+    with tqdm(total=n, initial=n - len(todo), desc=name, unit="image", disable=None) as progress:
+        for start in range(0, len(todo), batch_size):
+            indices = todo[start : start + batch_size]
+            made = _made(make, indices, like)
+            like = made[0].image.shape
+            keep(dict(zip(indices, made, strict=True)))
+            progress.update(len(indices))
+
+
+def _made(make: Make, indices: Sequence[int], like: tuple[int, ...] | None) -> list[Synthetic]:
     made = list(make(indices))
     if len(made) != len(indices):
         raise ValueError(f"make: expected {len(indices)} images for indices {list(indices)}, got {len(made)}")
-    like = next(iter(done.values()), made[0]).image.shape
+    like = made[0].image.shape if like is None else like
     return [_checked(item, i, like) for i, item in zip(indices, made, strict=True)]
 
 
@@ -240,34 +267,3 @@ def _checked(item: Synthetic, index: int, like: tuple[int, ...] | None) -> Synth
     if taken := [key for key in RESERVED if key in item.record]:
         raise ValueError(f"record {index}: {', '.join(taken)} is a column of the store; name it otherwise")
     return Synthetic(image, mask, jsonable(item.record))
-
-
-def _write(folder: Path, index: int, item: Synthetic) -> Row:
-    image_file, mask_file = f"{IMAGES}/{index:06d}.png", f"{MASKS}/{index:06d}.png"
-    image = encode_png(item.image)
-    write_atomic(folder / image_file, image)
-    if item.mask is None:
-        (folder / mask_file).unlink(missing_ok=True)
-        return {IMAGE_FILE: image_file, MASK_FILE: None, CHECKSUM: _checksum(image, b""), **item.record}
-    mask = encode_png(item.mask)
-    write_atomic(folder / mask_file, mask)
-    return {IMAGE_FILE: image_file, MASK_FILE: mask_file, CHECKSUM: _checksum(image, mask), **item.record}
-
-
-def _read(folder: Path, index: int, row: Row) -> Synthetic:
-    image = _bytes(folder / row[IMAGE_FILE])
-    mask = _bytes(folder / row[MASK_FILE]) if row[MASK_FILE] else b""
-    if _checksum(image, mask) != row[CHECKSUM]:
-        raise DamagedSetError(f"{folder / row[IMAGE_FILE]} or its mask is cut off or was changed after it was written")
-    plane = decode_mask(mask) if mask else None
-    return Synthetic(decode_image(image), plane, {key: value for key, value in row.items() if key not in RESERVED})
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise DamagedSetError(f"{path} is missing")
-    return path.read_bytes()
-
-
-def _checksum(image: bytes, mask: bytes) -> str:
-    return hashlib.sha256(image + b"\0" + mask).hexdigest()[:16]

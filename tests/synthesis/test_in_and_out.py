@@ -13,7 +13,8 @@ from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
 from defectlab.synthesis.in_and_out import InAndOut, halves, mix
 from defectlab.synthesis.memseg import MemSeg
-from defectlab.synthesis.store import DamagedSetError, collect, load, save, save_parts
+from defectlab.synthesis.store import collect, load, save, save_parts
+from defectlab.synthesis.stored import DamagedSetError
 
 SIZE = (24, 16)
 

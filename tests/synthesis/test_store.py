@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from PIL import Image
 
 import defectlab
 from defectlab.synthesis.base import Synthetic
-from defectlab.synthesis.store import DamagedSetError, collect, load, save
+from defectlab.synthesis.journal import Journal, rows_of
+from defectlab.synthesis.store import collect, load, save
+from defectlab.synthesis.stored import DamagedSetError, Stored
 
 SETTINGS = {"seed": 3, "prompts": ("white marks", "copper scratches"), "strength": 0.99}
 
@@ -252,3 +256,61 @@ def test_a_saved_set_comes_back_and_is_not_overwritten(tmp_path):
     assert_same(load(save(both, tmp_path / "set", {"why": "test"})), both)
     with pytest.raises(ValueError, match="holds a synthetic set already"):
         save(both, tmp_path / "set")
+
+
+def test_a_large_set_stays_in_its_files_and_is_the_same(tmp_path, monkeypatch):
+    small = collected(tmp_path)
+    assert not any(isinstance(item, Stored) for item in small.items)
+    monkeypatch.setattr("defectlab.synthesis.store.HELD", 5 * 6 * 9 * 3 - 1)
+    for large in (collected(tmp_path), load(tmp_path), pickle.loads(pickle.dumps(collected(tmp_path)))):
+        assert all(isinstance(item, Stored) for item in large.items)
+        assert_same(small, large)
+        assert large[3].image.equal(small[3].image) and large[3].mask.equal(small[3].mask)
+        assert (large.subset(indices=[1, 2]) + small).images().shape == (7, 3, 6, 9)
+    assert_same(load(save(large, tmp_path / "copy")), small)
+    (tmp_path / "images/000003.png").unlink()
+    with pytest.raises(DamagedSetError, match="000003.png is missing"):
+        large[3]
+
+
+def test_rows_are_appended_while_a_set_is_made_and_a_half_line_is_forgotten(tmp_path):
+    seen = []
+
+    def watches(indices):
+        journal = tmp_path / "a" / "records.jsonl"
+        seen.append(len(journal.read_text().splitlines()) if journal.exists() else 0)
+        assert not (tmp_path / "a" / "records.csv").exists()
+        return make(indices)
+
+    collected(tmp_path / "a", maker=watches)
+    assert seen == [0, 2, 4] and not (tmp_path / "a" / "records.jsonl").exists()
+    text = '[0, {"image_file": "images/000000.png"}]\n[1, {"image_file": "images/0000'
+    collected(tmp_path / "b", n=2)
+    (tmp_path / "b" / "records.csv").unlink()
+    (tmp_path / "b" / "records.jsonl").write_text(text)
+    assert list(rows_of(tmp_path / "b")) == [0]
+    journal = Journal(tmp_path / "b")
+    journal.append({1: {"image_file": "images/000001.png"}})
+    journal.close()
+    assert list(rows_of(tmp_path / "b")) == [0, 1]
+
+
+def test_a_line_that_is_no_row_is_named(tmp_path):
+    collected(tmp_path)
+    (tmp_path / "records.jsonl").write_text("[1]\n")
+    with pytest.raises(ValueError, match=r"records.jsonl, line 1: expected a number and a record, got '\[1\]'"):
+        load(tmp_path)
+
+
+def test_no_more_than_one_batch_is_held_while_a_set_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("defectlab.synthesis.store.HELD", 0)
+    images: list[weakref.ref[np.ndarray]] = []
+
+    def counts(indices):
+        made = make(indices)
+        images.extend(weakref.ref(item.image) for item in made)
+        assert sum(image() is not None for image in images) <= 4  # the batch that is made, and the one before
+        return made
+
+    collected(tmp_path, n=20, maker=counts)
+    assert len(images) == 20
