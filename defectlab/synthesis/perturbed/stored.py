@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from defectlab.synthesis.png import decode_image, encode_png
-from defectlab.synthesis.store import load, write_atomic
+from defectlab.synthesis.store import load
+from defectlab.synthesis.stored import write_atomic
 
 NORMALS = "normals"
 
