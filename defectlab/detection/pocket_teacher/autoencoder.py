@@ -6,7 +6,7 @@ Source: He et al. 2022, Masked Autoencoders Are Scalable Vision Learners.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -49,8 +49,8 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             torch.manual_seed(settings.seed)
-            self.encoder: Any = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS | {"img_size": settings.side})
-            width, self.patch = int(self.encoder.embed_dim), int(self.encoder.patch_embed.patch_size[0])
+            encoder: Any = timm.create_model(ARCHITECTURE, num_classes=0, **OPTIONS | {"img_size": settings.side})
+            width, self.patch = int(encoder.embed_dim), int(encoder.patch_embed.patch_size[0])
             self.enter = nn.Linear(width, DECODER_WIDTH)
             self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, DECODER_WIDTH))
             self.blocks = nn.Sequential(*(Block(DECODER_WIDTH, DECODER_HEADS) for _ in range(DECODER_BLOCKS)))
@@ -60,7 +60,8 @@ class MaskedAutoencoder(nn.Module):
         grid = settings.side // self.patch
         self.places = grid * grid
         fixed = torch.cat([torch.zeros(1, width), sine_positions(grid, width)])[None]
-        self.encoder.pos_embed = nn.Parameter(fixed, requires_grad=False)  # waves can be told at any other size
+        encoder.pos_embed = nn.Parameter(fixed, requires_grad=False)  # waves can be told at any other size
+        self.encoder = encoder
         self.register_buffer("positions", sine_positions(grid, DECODER_WIDTH)[None], persistent=False)
 
     def forward(self, images: Tensor, seen: Tensor) -> Filled:
@@ -70,7 +71,7 @@ class MaskedAutoencoder(nn.Module):
             images: float32 ``(n, 3, side, side)`` in [0, 1].
             seen: int64 ``(n, k)``, places that the encoder sees.
         """
-        n, encoder = len(images), self.encoder
+        n, encoder = len(images), cast(Any, self.encoder)
         tokens = encoder.patch_embed(scaled(images)) + encoder.pos_embed[:, 1:]
         tokens = tokens.gather(1, seen[..., None].expand(-1, -1, tokens.shape[2]))
         first = (encoder.cls_token + encoder.pos_embed[:, :1]).expand(n, -1, -1)

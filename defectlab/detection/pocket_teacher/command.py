@@ -19,6 +19,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--out", type=Path, required=True, metavar="FOLDER", help="for checkpoint, log, and the ViT as FOLDER/model")
     add("--steps", type=int, help="optimiser steps")
     add("--scenes", type=int, help="scenes a step; each gives two images")
+    add("--hidden", type=float, help="share of the patches that the encoder does not see")
     add("--features", type=float, help="weight of the pocket encoder's features as a further target; 0 for none")
     add("--lr", type=float, help="highest learning rate")
     add("--seed", type=int, help="of data and weights")

@@ -129,9 +129,10 @@ class FeatureTarget(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        model, spec, _ = load_backbone(ClassifierConfig("auto", "pocket"))
-        self.normalise, self.model = Normalise(spec.mean, spec.std), model.eval().requires_grad_(False)
-        self.channels = sum(int(stage["num_chs"]) for stage in model.feature_info[2:4])  # type: ignore[index, union-attr]
+        loaded, spec, _ = load_backbone(ClassifierConfig("auto", "pocket"))
+        model: Any = loaded.eval().requires_grad_(False)
+        self.normalise, self.model = Normalise(spec.mean, spec.std), model
+        self.channels = sum(int(stage["num_chs"]) for stage in model.feature_info[2:4])
 
     def train(self, mode: bool = True) -> FeatureTarget:
         """Stays in evaluation mode."""
