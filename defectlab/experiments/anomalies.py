@@ -23,6 +23,8 @@ from defectlab.synthesis.perturbed.settings import PerturbedSettings, laptop_mod
 from defectlab.synthesis.textures import texture_source
 
 MODELS = {"smoke": smoke_model, "laptop": laptop_model, "paper": paper_model}
+FEW = 4
+"""Images P at a time on a laptop: figures ask for a few, and a batch that is not full is filled up."""
 Sets = Mapping[tuple[str, str, int], SyntheticSet]
 """Synthetic images by model, content (``"diffusion"`` or ``"texture"``) and seed."""
 
@@ -52,6 +54,7 @@ def perturbation(params: StudentTeacherParameters, content: str) -> PerturbedSet
     preset = PerturbedSettings.smoke() if params.profile == "smoke" else PerturbedSettings.laptop()
     strength = (params.strength[0], params.strength[1]) if params.strength else None
     given: dict[str, Any] = {} if params.sampling_steps is None else {"steps": params.sampling_steps}
+    given |= {} if params.profile == "paper" else {"batch_size": FEW}
     chosen = {"content": content, "extra": params.extra, "sampler": params.sampler, "label": params.label}
     return replace(preset, strength=strength, opacity=(params.opacity[0], params.opacity[1]), **chosen, **given)
 

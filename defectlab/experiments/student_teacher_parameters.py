@@ -58,9 +58,7 @@ class StudentTeacherParameters(Parameters):
     label: str = parameter(
         "changed", help="what M is: the pixels that changed, or the mask as drawn", choices=("changed", "drawn")
     )
-    foreground: str = parameter(
-        "auto", help="where defects may be: auto (one category of mvtec: its own), none, otsu, otsu_dark or a category"
-    )
+    foreground: str = parameter("auto", help="where defects may be: auto, none, otsu, otsu_dark or a category of mvtec")
     textures: str = parameter("surfaces", help="in place of P, where it is asked for: surfaces, dtd or a folder")
     diffusion_steps: int | None = parameter(None, help="training of the diffusion model; None: the preset's", low=1)
     detector_steps: int | None = parameter(None, help="of each training on pairs; None: the preset's", low=1)

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from defectlab.detection.baselines.registry import BASELINES
 from defectlab.evaluation import DEFINITIONS
 from defectlab.experiments.anomalies import Sets
 from defectlab.experiments.categories import Units
 from defectlab.experiments.contents import contents
-from defectlab.experiments.localise import drawn
-from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
+from defectlab.experiments.localise import drawn, make_detector
+from defectlab.experiments.student_teacher_parameters import ABLATIONS, PAIRED, StudentTeacherParameters
 from defectlab.files import slug
 from defectlab.report.grids import GridRow
 from defectlab.report.heat_maps import heat_row, hits
@@ -23,7 +24,36 @@ from defectlab.runs import Run
 from defectlab.synthesis import store
 from defectlab.synthesis.base import SyntheticSet
 
+_SCORE_NOTE = (
+    "In all tables the image score of every method is Eq. 6 on its map, so that they are compared by their maps alone; "
+    "image_auroc_own and image_auroc_max among the result rows have the method's own score and the largest pixel."
+)
 LOSSES = {"cosine": "Cosine loss (Eq. 4)", "focal": "Focal loss", "distance": "L1 loss"}
+
+
+def compared(params: StudentTeacherParameters) -> tuple[str, ...]:
+    """The methods that are compared, without the ablations, which have a table of their own."""
+    return tuple(arm for arm in params.arms if arm not in ABLATIONS)
+
+
+def methods_table(params: StudentTeacherParameters) -> ReportTable:
+    """What each method learns from, and where it is from; a detector that cannot be made stops here.
+
+    Raises:
+        ValueError: if a method or its settings are not there.
+        ImportError: if it needs an extra of this package that is not installed.
+    """
+    lines = []
+    for arm in params.arms:
+        make_detector(params, arm, params.seeds[0])
+        known = BASELINES.get(arm)
+        pairs = "normal images and synthetic defects" if arm in PAIRED else "normal images"
+        source = known.source if known else "the paper" if arm == "student_teacher" else "Table 6"
+        if arm in ("l2_for_l1", "textures_for_p"):
+            source = "not in the paper's tables"
+        own = known.image_score if known else "mean of the 100 largest pixels (Eq. 6)"
+        lines.append({"method": method(arm).name, "learns from": pairs, "its own image score": own, "from": source})
+    return ReportTable(pd.DataFrame(lines), "What is compared", (_SCORE_NOTE,))
 
 
 def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
@@ -60,15 +90,13 @@ def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, category
     test = units.tests[category]
     positions = drawn(test)[:n]
     samples = [test[int(i)] for i in positions]
-    ids = tuple(
-        f"{sample.defect}/{Path(test.records[i].id).name}" for i, sample in zip(positions, samples, strict=True)
-    )
+    ids = tuple(f"{test.records[int(i)].defect} {Path(test.records[int(i)].id).name}" for i in positions)
     masks = tuple(_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples)
     images = tuple((s.image * 255).round().byte().permute(1, 2, 0).numpy() for s in samples)
     rows = [GridRow("Image", images, ids), GridRow("Ground truth", masks, ids)]
-    for arm in params.arms:
+    for arm in compared(params):
         maps, ends = _kept(run, arm, category)
-        rows.append(heat_row(method(arm).name, maps[: len(positions)], ends, ids, masks, arm))
+        rows.append(heat_row(method(arm).name, maps[: len(positions)], ends, ids, method=arm))
     return rows
 
 
@@ -88,7 +116,7 @@ def pointing_table(params: StudentTeacherParameters, units: Units, run: Run) -> 
 
 def aupro_forms(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
     """Every number called AUPRO of the first seed's maps: method, category, definition, value."""
-    tables = [run.read_table(f"aupro-{arm}-{category}") for arm in params.arms for category in units.tests]
+    tables = [run.read_table(f"aupro-{arm}-{category}") for arm in compared(params) for category in units.tests]
     return pd.concat(tables, ignore_index=True)
 
 
