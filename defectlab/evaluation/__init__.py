@@ -8,6 +8,7 @@ from defectlab.evaluation.aupro_definitions import DEFINITIONS, aupro_by_definit
 from defectlab.evaluation.diversity import mean_pairwise_distance
 from defectlab.evaluation.frechet import FrechetReport, frechet_distance, frechet_floor
 from defectlab.evaluation.image_scores import maximum, smoothed_maximum, top_k_mean
+from defectlab.evaluation.inception_score import InceptionScore, inception_score
 from defectlab.evaluation.kernel import KernelReport, kernel_distance
 from defectlab.evaluation.localisation import (
     Localisation,
@@ -49,6 +50,7 @@ __all__ = [
     "Bounded",
     "Design",
     "FrechetReport",
+    "InceptionScore",
     "Interval",
     "KernelReport",
     "Localisation",
@@ -72,6 +74,7 @@ __all__ = [
     "bootstrap_interval",
     "frechet_distance",
     "frechet_floor",
+    "inception_score",
     "kernel_distance",
     "localisation_metrics",
     "maximum",

@@ -79,11 +79,16 @@ class InceptionFeatures(nn.Module):
         needed = [dim for dim in DIMS if dim <= max(dims)]
         self.stages = nn.ModuleList([nn.Sequential(*(getattr(network, n) for n in _STAGES[dim])) for dim in needed])
         self.needed, self.dims, self.convention = needed, dims, convention
+        self.classes = nn.Parameter(network.fc.weight.detach().clone())  # 1008 rows of 2048 values
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
         """Stays in evaluation mode: batch statistics would make features depend on the batch."""
         return super().train(False)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """The 1008 logits of the Inception score, without bias, ``(n, 1008)``, from its 2048 features ``(n, 2048)``."""
+        return features @ self.classes.T.to(features.device, features.dtype)
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Features by size.

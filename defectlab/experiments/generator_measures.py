@@ -17,7 +17,13 @@ from defectlab.detection.config import laptop
 from defectlab.detection.embedding import embed
 from defectlab.detection.weights import load_backbone
 from defectlab.devices import pick_device
-from defectlab.evaluation import frechet_distance, kernel_distance, mean_pairwise_distance, nearest_distances
+from defectlab.evaluation import (
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    mean_pairwise_distance,
+    nearest_distances,
+)
 from defectlab.evaluation.extraction import extract
 from defectlab.evaluation.inception import load_inception
 
@@ -38,12 +44,14 @@ class Features:
         digest: of its weights, so that a stored value is computed again where they change.
         embed: features ``(n, d)`` of a data set.
         inception: whether the network is Inception: then, and only then, distances are called FID and KID.
+        logits: of the network's classes from its features, for the Inception score; ``None`` where it has no classes.
     """
 
     name: str
     digest: str
     embed: Callable[[SurfaceDataset], Tensor]
     inception: bool = False
+    logits: Callable[[Tensor], Tensor] | None = None
 
     @property
     def frechet(self) -> str:
@@ -78,7 +86,7 @@ def inception_features(weights: str | Path, device: str = "auto", dim: int = 204
         batches = (dataset.images(range(i, min(i + 32, len(dataset)))) for i in range(0, len(dataset), 32))
         return extract(batches, network, device=chosen)[dim]
 
-    return Features(f"inception{dim}", str(weights), features, inception=True)
+    return Features(f"inception{dim}", str(weights), features, True, network.logits if dim == 2048 else None)
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,7 @@ class Judge:
         """Metrics of a set: each for all classes at once, and with the name of the class behind it.
 
         * ``frechet`` and ``kernel`` (``fid`` and ``kid`` with Inception): distances to the held-out images.
+        * ``inception_score``: with the 2048 features of Inception alone.
         * ``diversity``: mean distance between two images, over that between two held-out ones; 1 is as in reality.
         * ``closer_features``, ``closer_pixels``: probability that an image lies nearer to its nearest training image
           than a held-out one does; 0.5 is as in reality, 1 a copy.
@@ -165,8 +174,12 @@ class Judge:
         return values
 
     def _spread(self, made: Tensor, real: Tensor) -> dict[str, float]:
-        diversity = mean_pairwise_distance(made) / mean_pairwise_distance(real)
-        return {**self._distances(made, real), "diversity": diversity}
+        values = self._distances(made, real)
+        values["diversity"] = mean_pairwise_distance(made) / mean_pairwise_distance(real)
+        if self.features.logits is not None:
+            parts = min(10, len(made) // 2)  # ten as published, fewer where there are few images
+            values["inception_score"] = inception_score(self.features.logits(made), parts).mean
+        return values
 
     def _distances(self, made: Tensor, real: Tensor) -> dict[str, float]:
         return {

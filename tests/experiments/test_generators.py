@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_classes import tiny_classes
 
-from defectlab.evaluation import frechet_distance, mean_pairwise_distance, nearest_distances
+from defectlab.evaluation import frechet_distance, inception_score, mean_pairwise_distance, nearest_distances
 from defectlab.experiments.generator_choices import SAMPLERS, comparators, learnt_from
 from defectlab.experiments.generator_measures import Features, Judge, flat_pixels
 from defectlab.experiments.generators import class_conditional, compare_generators, sampler_quality
@@ -105,6 +105,13 @@ def test_pixels_are_compared_at_no_more_than_their_side():
 def test_distances_are_called_fid_with_inception_alone():
     assert (MEANS.frechet, MEANS.kernel) == ("frechet", "kernel")
     assert (replace(MEANS, inception=True).frechet, replace(MEANS, inception=True).kernel) == ("fid", "kid")
+
+
+def test_the_inception_score_is_told_where_the_features_have_classes():
+    assert not any(name.startswith("inception") for name in Judge(TRAIN, HELD_OUT, CLASSES, MEANS)(HELD_OUT))
+    judge = Judge(TRAIN, HELD_OUT, CLASSES, replace(MEANS, logits=lambda features: 100 * features))
+    expected = inception_score(100 * MEANS.embed(HELD_OUT), 4).mean
+    assert judge(HELD_OUT)["inception_score"] == pytest.approx(expected)
 
 
 def test_every_way_to_ask_has_seconds_and_distances(folder, run):
