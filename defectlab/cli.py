@@ -39,8 +39,10 @@ COMMANDS = {
     "fine-tune": Command("defectlab.synthesis.dreambooth.command", "teach a Stable Diffusion model your surface"),
     "encoder": Command("defectlab.detection.command", "train the small encoder of surfaces for detectors"),
     "teacher": Command("defectlab.detection.pocket_teacher.command", "train the small ViT of the student-teacher"),
+    "detect": Command("defectlab.detection.detect_command", "train a detector on normal images, apply one to a folder"),
     "run": Command("defectlab.notebook_runner", "run a notebook with parameters; gives its result table and a page"),
     "grid": Command("defectlab.grid.command", "run a paper's whole grid of experiments, or one cell of it"),
+    "study": Command("defectlab.experiments.command", "answer a question with many trainings, resumable"),
     "claims": Command("defectlab.report.command", "the papers' claims beside the results of the run store"),
     "doctor": Command("defectlab.doctor", "what this machine has: device, packages, data, weights, profile"),
 }

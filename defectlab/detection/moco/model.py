@@ -100,10 +100,17 @@ def make_backbone(settings: MoCoSettings) -> Any:
     return to_group_norm(backbone) if settings.batch_norm == "group" else backbone
 
 
+def is_transformer(backbone: str) -> bool:
+    """Whether a timm name is that of a transformer: built for one size of image, without BatchNorm."""
+    return any(word in backbone for word in ("vit", "deit", "swin", "beit"))
+
+
 def _size_option(settings: MoCoSettings) -> dict[str, Any]:
-    """Transformers are built for one size of image, convolutional networks are not."""
-    is_transformer = any(word in settings.backbone for word in ("vit", "deit", "swin", "beit"))
-    return {"img_size": settings.size} if is_transformer else {}
+    """Size of a transformer's images; patches of 16 pixels become smaller on images below 64, of which 4 x 4 remain."""
+    if not is_transformer(settings.backbone):
+        return {}
+    smaller = {"patch_size": settings.size // 4} if "patch16" in settings.backbone and settings.size < 64 else {}
+    return {"img_size": settings.size, **smaller}
 
 
 def to_group_norm(module: nn.Module) -> nn.Module:

@@ -27,7 +27,8 @@ class MoCoSettings:
     """Settings of one contrastive pretraining; the defaults are MoCo v2 with the batch and queue of DDPM-MoCo.
 
     Attributes:
-        backbone: any timm name: ``"resnet50"``, ``"vit_base_patch16_224"``, ``"resnet10t"``, ...
+        backbone: any timm name: ``"resnet50"``, ``"vit_base_patch16_224"``, ``"resnet10t"``, ... Patches of 16 pixels
+            are made smaller on images below 64 pixels, so that 4 x 4 of them remain.
         size: side in pixels of the views, and of images when features are taken.
         head: projection: ``"linear"`` (v1) or ``"mlp"`` with one hidden layer as wide as the features (v2).
         dim: of the embeddings.

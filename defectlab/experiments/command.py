@@ -1,0 +1,43 @@
+"""`defectlab study`: questions that take many trainings, resumable, with the time left.
+
+`defectlab study ddpm_moco -p dataset magnetic_tile` crosses losses, batches, BatchNorm and seeds. The same line goes
+on where it was stopped; `defectlab claims store FOLDER` keeps a finished study beside the book's results.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+STUDIES = ("ddpm_moco",)
+
+
+def register(subparsers: Any) -> None:
+    """Adds ``study`` to the command line."""
+    parser = subparsers.add_parser("study", help="answer a question with many trainings", description=__doc__)
+    parser.add_argument("name", choices=STUDIES, help="ddpm_moco: does the improved loss help?")
+    pair: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+    parser.add_argument("-p", "--parameter", help="set a parameter, such as -p seeds '[0, 1]'", **pair)
+    parser.add_argument("--list", action="store_true", help="print the parameters and leave")
+    parser.set_defaults(handler=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs a study, or lists its parameters.
+
+    Raises:
+        ValueError: if a parameter cannot be used.
+    """
+    from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
+    from defectlab.params import resolve
+
+    params = resolve(StudyParameters, dict(arguments.parameter))
+    if arguments.list:
+        print(params.table().to_string(index=False))
+        return 0
+    from defectlab.experiments.ddpm_moco_study import study
+    from defectlab.report.contrastive_tables import loss_effect_table
+
+    done = study(params, say=lambda line: print(line, flush=True))
+    print(f"\n{loss_effect_table(done.results())}\n\nrun store   {done.path}")
+    return 0

@@ -1,0 +1,150 @@
+"""Does the improved loss of DDPM-MoCo help? Losses x batches x BatchNorm x seeds on the same real images.
+
+The generators are left out, so that what differs is the loss: all trainings see the real training images after the
+classical augmentation by eight, and all are tested on real images that share no group with them.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+from defectlab.detection.moco import MoCoSettings
+from defectlab.detection.moco import paper as moco_paper
+from defectlab.detection.moco.model import is_transformer
+from defectlab.detection.moco.settings import laptop as moco_laptop
+from defectlab.devices import describe, pick_device
+from defectlab.experiments.contrast import BASELINES, Contrast, contrast
+from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
+from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
+from defectlab.experiments.held_images import HeldImages
+from defectlab.files import write_json, write_text
+from defectlab.report.contrastive_setting import ContrastiveSetting
+from defectlab.report.stored.grids import COLLECTED, TABLE
+from defectlab.runs import Run
+from defectlab.synthesis.diffusion.classical import augment_classically
+
+NAME = "ddpm_moco_study"
+Say = Callable[[str], None]
+
+
+def study(params: StudyParameters, say: Say = print) -> Run:
+    """Runs what is left of the study; the same parameters go on where they were stopped.
+
+    At the end the folder of the run holds ``grid.csv`` and ``collected.json``, which `defectlab claims store` takes.
+
+    Args:
+        params: resolved.
+        say: told of the plan, of each training and the time left.
+
+    Returns:
+        The run with its rows.
+
+    Raises:
+        FileNotFoundError: if the data are not there.
+        ValueError: if images or parameters cannot be used, before anything is trained.
+        RuntimeError: if a loss is no longer finite.
+    """
+    assert params.image_size is not None and params.scale is not None  # every profile gives them
+    real = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
+    run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), command(params))
+    jobs = list(plan(params, real))
+    say(f"{len(jobs)} trainings on {len(jobs[0].train)} images of {params.dataset}, tested on {len(jobs[0].test)}")
+    say(f"kept in {run.path}")
+    begun, done = time.perf_counter(), 0
+    for place, job in enumerate(jobs, start=1):
+        fresh = contrast(job, run, params.device)
+        done += fresh
+        left = (time.perf_counter() - begun) / max(1, done) * (len(jobs) - place) / 60
+        rest = f", about {left:.0f} min left" if done else ""
+        say(f"{place}/{len(jobs)} {job.method}, {job.regime}, seed {job.seed}: {_outcome(run, job)}{rest}")
+    run.finish()
+    _collect(params, real, run, len(jobs))
+    return run
+
+
+def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
+    """The trainings, a seed after the other, so that a study that is stopped has whole comparisons.
+
+    Transformers have no BatchNorm and are trained once for all settings of it. Baselines do not depend on batches.
+    """
+    assert params.image_size is not None and params.backbones is not None  # every profile gives them
+    train = HeldImages(augment_classically(real.train), params.image_size)
+    test = HeldImages(real.test, params.image_size)
+    for seed, backbone in product(params.seeds, params.backbones):
+        norms = ["plain"] if is_transformer(backbone) else params.batch_norms
+        for norm in norms:
+            regimes = {each: ContrastiveSetting(backbone, each, norm).regime for each in params.batches}
+            settings = moco_settings(params, backbone, len(train)).but(batch_norm=norm)
+            first, *others = regimes.values()
+            for kind in [name for name in BASELINES if name in params.baselines]:
+                yield Contrast(kind, settings, seed, train, test, first, also=tuple(others))
+            for (batches, regime), loss in product(regimes.items(), params.losses):
+                yield Contrast(loss, settings.but(batch_composition=batches), seed, train, test, regime)
+
+
+def moco_settings(params: StudyParameters, backbone: str, n_images: int) -> MoCoSettings:
+    """Settings of a pretraining of that many steps, in whole epochs."""
+    given = {"queue": params.queue, "m": params.m, "temperature": params.tau, "batch_size": params.batch_size}
+    given |= {"size": params.image_size, "backbone": backbone}
+    preset = moco_paper if params.profile == "paper" else moco_laptop
+    settings = preset(**{name: value for name, value in given.items() if value is not None})
+    epochs = max(1, round((params.steps or 1) / max(1, n_images // settings.batch_size)))
+    return settings.but(epochs=epochs)
+
+
+def command(params: StudyParameters) -> str:
+    """The line that goes on with a study, or repeats it."""
+    words = ["defectlab", "study", "ddpm_moco"]
+    for name, value in params.changed().items():
+        if name not in ("runs", "data_root", "device"):
+            words += ["-p", name, str(value)]
+    return shlex.join(words)
+
+
+def _outcome(run: Run, job: Contrast) -> str:
+    rows = run.results()
+    own = rows[(rows["method"] == job.method) & (rows["regime"] == job.regime) & (rows["seed"] == job.seed)]
+    values = own.set_index("metric")["value"]
+    norm = f", norm {values['mean_norm']:.2f}" if "mean_norm" in values else ""
+    return f"mAP {values['map_step']:.3f}{norm}"
+
+
+def _collect(params: StudyParameters, real: ClassSplits, run: Run, cells: int) -> None:
+    """Writes what `defectlab.report.stored.grids.store_grid` reads."""
+    rows, made = run.results(), run.provenance()
+    shared = ("data_root", "runs", "device", "seeds", "profile", "dataset")
+    record: dict[str, Any] = {
+        "paper": NAME,
+        "dataset": params.dataset,
+        "profile": params.profile,
+        "methods": list(dict.fromkeys(rows["method"])),
+        "n_aug": sorted({int(n) for n in rows["n_aug"]}),
+        "regimes": list(dict.fromkeys(rows["regime"])),
+        "seeds": list(params.seeds),
+        "baselines": [],
+        "parameters": {name: value for name, value in params.changed().items() if name not in shared},
+        "command": command(params),
+        "commit": ", ".join(dict.fromkeys(rows["commit"])) + (" with changes" if made["dirty"] else ""),
+        "device": run.device,
+        "cells": cells,
+        "missing": [],
+        "seconds": made["seconds"],
+        "finished": made["finished"],
+        "test_images": test_images(real),
+    }
+    write_text(run.path / TABLE, (run.path / "results.csv").read_text(encoding="utf-8"))
+    write_json(run.path / COLLECTED, record)
+
+
+def test_images(real: ClassSplits) -> dict[str, int]:
+    """Normal and defective test images, and their groups."""
+    labels = real.test.labels
+    groups = {record.group or record.id for record in real.test.records}
+    return {"normal": int((labels == 0).sum()), "defective": int(labels.sum()), "groups": len(groups)}
+
+
+test_images.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
