@@ -90,9 +90,8 @@ def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "
             f"one figure shows one dataset; got {', '.join(sorted(set(rows['dataset'])))}: filter the rows"
         )
     chosen = rows[rows["metric"].isin(["mean_norm", metric])]
-    runs = (
-        chosen.pivot_table(index=["method", "regime", "seed"], columns="metric", values="value").dropna().reset_index()
-    )
+    place = ["method", "regime", "n_aug", "seed"]
+    runs = chosen.pivot_table(index=place, columns="metric", values="value").dropna().reset_index()
     if runs.empty or not {"mean_norm", metric} <= set(runs.columns):
         raise ValueError(f"no run has both mean_norm and {metric}; there are {', '.join(sorted(set(rows['metric'])))}")
     with styled():

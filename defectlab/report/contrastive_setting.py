@@ -10,13 +10,16 @@ from typing import Self
 import pandas as pd
 
 from defectlab.data.base import GOOD
-from defectlab.report.summary import AP_STEP
+from defectlab.report.summary import AP_STEP, by_seed
 
 BACKBONES = ("R-50", "V-16")
 """Columns of the paper: ResNet-50 and ViT-B/16."""
 
 MAP_STEP = "map_step"
 """Metric: mean of the step AP of each class against the rest."""
+
+ORIGINAL_DATA = "_original_data"
+"""End of the short name of a method that saw original images alone."""
 
 _CHOICES = {
     "batches": ("shuffled", "single_class"),
@@ -111,20 +114,40 @@ def settings_in(rows: pd.DataFrame) -> list[ContrastiveSetting]:
     )
 
 
+def values_of(rows: pd.DataFrame, key: str, metric: str) -> pd.Series:
+    """Values of a method by seed.
+
+    Raises:
+        ValueError: if they are of trainings with different numbers of generated images.
+    """
+    own = rows[(rows["method"] == key) & (rows["metric"] == metric)]
+    if own["n_aug"].nunique() > 1:
+        counts = ", ".join(str(int(count)) for count in sorted(set(own["n_aug"])))
+        raise ValueError(f"{key}, {metric}: expected one number of generated images, got {counts}: filter the rows")
+    return by_seed(own)
+
+
 def judged_settings(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows made ready for the ledger, which knows data sets, regimes and counts but no other settings.
 
     The regime becomes the backbone of the paper (``"R-50"`` or ``"V-16"``), and all else goes into the name of the data
     set, so that each setting is judged alone and, within it, both backbones. Where a setting has several backbones of
-    one kind, each is judged alone. Rows without a setting stay as they are.
+    one kind, each is judged alone, and so is each number of generated images; trainings on original data stand beside
+    each number but none. Rows without a setting stay as they are.
     """
     settings = settings_in(rows)
     kinds = Counter((s.words, s.family) for s in settings)
     crowded = {words for (words, _), n in kinds.items() if n > 1}
     names = {s.regime: f"{s.backbone}, {s.words}" if s.words in crowded else s.words for s in settings}
-    families = {s.regime: s.family for s in settings}
-    rows = rows.copy()
     known = rows["regime"].isin(names)
-    rows.loc[known, "dataset"] = rows.loc[known, "dataset"] + " (" + rows.loc[known, "regime"].map(names) + ")"
-    rows.loc[known, "regime"] = rows.loc[known, "regime"].map(families)
-    return rows
+    own = rows[known]
+    original = own["method"].str.endswith(ORIGINAL_DATA)
+    counts = sorted({int(count) for count in own[~original]["n_aug"]}) or [-1]
+    parts = [rows[~known]]
+    for count in counts:
+        told = {0: ", no generated images"}.get(count, f", {count} generated images" if len(counts) > 1 else "")
+        part = own[(~original & (own["n_aug"] == count)) | (original & (count != 0))]
+        label = " (" + part["regime"].map(names) + told + ")"
+        families = part["regime"].map({s.regime: s.family for s in settings})
+        parts.append(part.assign(dataset=part["dataset"] + label, regime=families))
+    return pd.concat([part for part in parts if len(part)], ignore_index=True) if len(own) else rows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.cells import rows_of_one_run, smoke_note, where
-from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in
+from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
 from defectlab.report.ddpm_moco_tables import GENERATORS
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
@@ -28,9 +30,23 @@ _EFFECT_NOTES = (
     "worth. Norm: length of the mean embedding of the improved loss, 1 where all images have become one point.",
     ORDERING_RULE,
 )
+_COLUMN = {
+    "frechet": "Frechet distance",
+    "kernel": "kernel distance",
+    "fid": "FID",
+    "kid": "KID",
+    "closer_features": "closer (features)",
+    "closer_pixels": "closer (pixels)",
+    "copies_features": "copies (features)",
+    "copies_pixels": "copies (pixels)",
+    "train_seconds": "training, s",
+    "draw_seconds": "an image, s",
+}
 _GENERATOR_NOTE = (
-    "Mean ± standard deviation over seeds. For the distances less is nearer; diversity has to be read beside that of "
-    "the real images, and a nearest training image nearer than that of held-out real images is a sign of copying."
+    "Mean ± standard deviation over seeds; distances are to real images that no generator saw, less is nearer. "
+    "Diversity: mean distance of two images over that of two real ones. Closer: chance that an image lies nearer to "
+    "its nearest training image than a held-out real one does; one half is as in reality, 1 a copy. Copies: share of "
+    "images nearer than every held-out one."
 )
 
 
@@ -38,8 +54,8 @@ def effect(
     rows: pd.DataFrame, setting: ContrastiveSetting, left: str, right: str, metric: str = MAP_STEP
 ) -> PairedDifference | None:
     """Difference of two methods in one setting, paired by seed; ``None`` where they share no seed."""
-    own = rows[(rows["regime"] == setting.regime) & (rows["metric"] == metric)]
-    return paired(by_seed(own, method=left), by_seed(own, method=right))
+    own = rows[rows["regime"] == setting.regime]
+    return paired(values_of(own, left, metric), values_of(own, right, metric))
 
 
 def paper_gain(family: str, metric: str = MAP_STEP) -> float:
@@ -88,11 +104,12 @@ def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable
     return ReportTable(pd.DataFrame(lines), caption, (*_EFFECT_NOTES, *smoke_note(rows)))
 
 
-def generators_table(rows: pd.DataFrame) -> ReportTable:
+def generators_table(rows: pd.DataFrame, real: Mapping[str, float] | None = None) -> ReportTable:
     """One line a generator, one column a metric of all classes together.
 
     Args:
         rows: result rows of one data set and one profile; those of generators are shown, but for metrics of one class.
+        real: the same metrics of the real training images, shown above as what a generator can be compared with.
 
     Raises:
         ValueError: if the rows mix data sets or profiles, or have no such row.
@@ -104,12 +121,21 @@ def generators_table(rows: pd.DataFrame) -> ReportTable:
     if not shown:
         raise ValueError(f"no rows of generators; the rows have methods {', '.join(sorted(set(rows['method'])))}")
     lines = []
+    if real:
+        lines.append({"generator": "Training images", **{_COLUMN.get(m, m): _number(m, [real.get(m)]) for m in shown}})
     for identity in in_order(set(own["method"])):
-        values = {name: by_seed(own, method=identity.key, metric=name) for name in shown}
-        cells = {name: mean_and_sd(summarise(found), 3) if len(found) else "–" for name, found in values.items()}
+        cells = {_COLUMN.get(m, m): _number(m, list(by_seed(own, method=identity.key, metric=m))) for m in shown}
         lines.append({"generator": identity.name, **cells})
     caption = f"Generators on the same data and budget: {where(rows)}"
     return ReportTable(pd.DataFrame(lines), caption, (_GENERATOR_NOTE, *smoke_note(rows)))
+
+
+def _number(metric: str, values: Sequence[float | None]) -> str:
+    """Mean and deviation in the digits that the metric deserves; a dash for none."""
+    found = [value for value in values if value is not None]
+    if not found:
+        return "–"
+    return f"{found[0]:,.0f}" if metric == "parameters" else mean_and_sd(summarise(found), 3)
 
 
 def signed(difference: PairedDifference | None) -> str:

@@ -17,17 +17,18 @@ from defectlab.report.contrastive_setting import (
     classes_in,
     settings_in,
     shown_class,
+    values_of,
 )
 from defectlab.report.identity import in_order, method
 from defectlab.report.published import load
 from defectlab.report.published.moco import CLASSES, TABLE_2_METHODS, moco_cells
-from defectlab.report.summary import by_seed, protocol, summarise
+from defectlab.report.summary import protocol, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import CELL_RULE, evidence, of_cell
 
 GENERATORS = ("ddpm", "gan", "vae", "flow")
-_STEMS = ("fid", "inception_score", "frechet", "kid")
-"""Metrics of Table 1: the paper's two, and two distances that it does not print."""
+_STEMS = ("fid", "inception_score", "frechet", "kid", "kernel")
+"""Metrics of Table 1: the paper's two, and distances that it does not print."""
 
 _TABLE_1_NOTE = (
     "The paper prints no value for the smooth class and states neither the number nor the size of the images; with at "
@@ -46,8 +47,8 @@ def generation_table(rows: pd.DataFrame) -> ReportTable:
 
     Args:
         rows: result rows of one data set and one profile: metrics ``fid_<class>``, ``inception_score_<class>``, and
-            ``frechet_<class>`` and ``kid_<class>``, which stand below without a value of the paper, as do classes and
-            generators that the paper's table lacks.
+            ``frechet_<class>``, ``kid_<class>`` and ``kernel_<class>``, which stand below without a value of the paper,
+            as do classes and generators that the paper's table lacks.
 
     Raises:
         ValueError: without rows, or if they mix data sets or profiles.
@@ -63,7 +64,7 @@ def generation_table(rows: pd.DataFrame) -> ReportTable:
         _line_1(rows, identity.key, column, printed.get(column) if identity.key == "ddpm" else None)
         for identity in in_order({"ddpm", *set(GENERATORS) & set(rows["method"])})
         for column in columns
-        if (identity.key == "ddpm" and column in printed) or len(_values(rows, identity.key, column))
+        if (identity.key == "ddpm" and column in printed) or len(values_of(rows, identity.key, column))
     ]
     caption = f"DDPM-MoCo, Table 1: the paper on its aluminium plates, here on {where(rows)}"
     return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _TABLE_1_NOTE))
@@ -117,7 +118,7 @@ def published_precision_table() -> ReportTable:
 
 def _line_1(rows: pd.DataFrame, key: str, column: str, paper: float | None) -> dict[str, object]:
     stem, name = _split(column)
-    ours = _values(rows, key, column)
+    ours = values_of(rows, key, column)
     place = {"method": method(key).name, "class": shown_class(name)}
     return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2)}
 
@@ -147,7 +148,7 @@ def _lines_2(
         rows = own[own["regime"] == s.regime] if s else own[:0]
         place = {"method": method(key).name, "backbone, paper": family, "backbone, here": s.backbone if s else "–"}
         for column in [*map(ap_of, classes), MAP_STEP]:
-            ours = _values(rows, key, column)
+            ours = values_of(rows, key, column)
             if column in printed or len(ours):
                 name = "mean" if column == MAP_STEP else shown_class(column.removeprefix("ap_step_"))
                 line = _paper_and_ours(own, printed.get(column), ours, 3)
@@ -169,14 +170,6 @@ def _paper_and_ours(rows: pd.DataFrame, paper: float | None, ours: pd.Series, di
     # The paper's images are private: no data of ours are the same.
     said = "–" if paper is None else of_cell(paper, judged, comparable=False).marked
     return {"paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary), "verdict": said}
-
-
-def _values(rows: pd.DataFrame, key: str, metric: str) -> pd.Series:
-    own = rows[(rows["method"] == key) & (rows["metric"] == metric)]
-    if own["n_aug"].nunique() > 1:
-        counts = ", ".join(str(int(count)) for count in sorted(set(own["n_aug"])))
-        raise ValueError(f"{key}, {metric}: one table shows one number of generated images; got {counts}")
-    return by_seed(own)
 
 
 def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> list[ContrastiveSetting]:

@@ -21,6 +21,7 @@ from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
 from defectlab.report.stored import stored_runs
+from defectlab.report.stored.studies import stored_loss_claims, stored_losses
 from defectlab.report.stored.tables import classes_table, overview_table, run_table, stored_findings
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
@@ -79,6 +80,8 @@ def stored_table(paper: str) -> ReportTable:
 TABLES: dict[str, Callable[[str], ReportTable]] = {
     "claims": claims_table,
     "differences": differences_table,
+    "loss_claims": stored_loss_claims,
+    "losses": stored_losses,
     "power": lambda paper: paper_power_table(paper=paper),
     "published": published_table,
     "stored": stored_table,

@@ -13,6 +13,7 @@ from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import METHODS, method
 from defectlab.report.style import Plot, size, styled, watermark
+from defectlab.report.summary import protocol
 
 SAMPLERS = {
     "ddpm": ("DDPM, ancestral (paper)", "#CC79A7", "v", "-"),
@@ -21,12 +22,16 @@ SAMPLERS = {
 }
 """Name, colour, marker and line of each sampler."""
 
+_CONDITIONAL = (
+    ("#CC79A7", "v", "-"),
+    ("#0072B2", "D", (0, (6, 2))),
+    ("#009E73", "P", (0, (6, 2, 1, 2))),
+    ("#E69F00", "s", (0, (3, 2))),
+)
 _NEEDED = ("sampler", "steps", "seconds", "distance")
 
 
-def sampler_curves(
-    frame: pd.DataFrame, profile: str = "laptop", title: str = "", distance: str = "Frechet distance"
-) -> Plot:
+def sampler_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = "", metric: str = "frechet") -> Plot:
     """Distance to real images against steps, and against seconds: the same points in two panels.
 
     Args:
@@ -34,7 +39,7 @@ def sampler_curves(
             several seeds are averaged, their range is drawn.
         profile: a smoke run is watermarked.
         title: heading of the figure.
-        distance: what the axis calls it.
+        metric: distance to draw, where the frame has a column ``metric``.
 
     Raises:
         ValueError: if columns are missing, there are no rows, or a sampler is unknown.
@@ -44,6 +49,7 @@ def sampler_curves(
         raise ValueError(
             f"expected rows with {', '.join(_NEEDED)}; got {len(frame)} without {', '.join(missing) or '-'}"
         )
+    frame, distance = _of_metric(frame, metric), protocol(metric).split(",")[0]
     unknown = sorted(set(frame["sampler"]) - set(SAMPLERS))
     if unknown:
         raise ValueError(f"no sampler {', '.join(unknown)}; there are: {', '.join(SAMPLERS)}")
@@ -61,6 +67,42 @@ def sampler_curves(
         figure.suptitle(title)
         watermark(figure, profile)
     alt = f"{distance} to real images by steps and by seconds an image; less is nearer. {' '.join(said)}"
+    return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
+
+
+def conditional_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = "", metric: str = "frechet") -> Plot:
+    """One model for all classes beside one a class: distance to real images against what training cost.
+
+    Args:
+        frame: columns ``model`` (``"one a class"`` or ``"one for all"``), ``share`` (training steps over those of all
+            class models together), ``guidance``, ``class``, ``metric``, ``value``; rows of several seeds are averaged.
+        profile: a smoke run is watermarked.
+        title: heading of the axes.
+        metric: distance to draw, of all classes at once.
+
+    Raises:
+        ValueError: if there is nothing to draw.
+    """
+    chosen = _of_metric(frame[frame["class"] == "all"], metric)
+    distance = protocol(metric).split(",")[0]
+    lines = chosen.groupby(["model", "guidance", "share"])["value"].mean()
+    said = []
+    with styled():
+        figure, axes = plt.subplots(figsize=size("column"))
+        for place, ((model, guidance), points) in enumerate(lines.groupby(level=["model", "guidance"])):
+            values = points.droplevel(["model", "guidance"])
+            name = model if model == "one a class" else f"{model}, guidance {guidance:g}"
+            colour, marker, line = _CONDITIONAL[place % len(_CONDITIONAL)]
+            axes.plot(values.index, values, color=colour, marker=marker, linestyle=line, label=name)
+            said += [f"{name}: {value:.2f} at {share:.0%} of the steps." for share, value in values.items()]
+        shares = sorted(set(chosen["share"]))
+        axes.set(xscale="log", xlabel="Training steps, of all class models together", ylabel=distance)
+        axes.set_xticks(shares, [f"{share:.0%}" for share in shares])
+        axes.set_xticks([], minor=True)
+        axes.set_title(title)
+        figure.legend(loc="outside lower center", ncols=2)
+        watermark(figure, profile)
+    alt = f"{distance} to real images by training steps; less is nearer. {' '.join(said)}"
     return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
 
 
@@ -103,6 +145,15 @@ def real_and_generated(
             chosen = images.subset(indices=[i for i, r in enumerate(images.records) if r.defect == name])
             rows.append(draw_row(chosen, f"{shown_class(name)}, {title}", n, seed, key))
     return rows
+
+
+def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Rows of one metric, all of them where the frame does not name any."""
+    if "metric" not in frame.columns:
+        return frame
+    if metric not in set(frame["metric"]):
+        raise ValueError(f"no rows of {metric}; there are: {', '.join(sorted(set(frame['metric']))) or 'none'}")
+    return frame[frame["metric"] == metric]
 
 
 def _sampler(panels: Sequence[Axes], sampler: str, points: pd.DataFrame) -> str:

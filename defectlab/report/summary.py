@@ -45,7 +45,8 @@ PROTOCOL = {
     "fid": "FID, Inception, final pool",
     "inception_score": "Inception score",
     "frechet": "Frechet distance, features at hand, not FID",
-    "kid": "kernel distance",
+    "kid": "KID, Inception, final pool",
+    "kernel": "kernel distance, features at hand, not KID",
 }
 
 

@@ -9,7 +9,7 @@ from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.report.collapse_plots import collapse_curves, collapse_points, loss_effect
 from defectlab.report.contrastive_plots import class_pr_curves, confusion_figure
 from defectlab.report.contrastive_setting import ContrastiveSetting
-from defectlab.report.generator_plots import generator_rows, real_and_generated, sampler_curves
+from defectlab.report.generator_plots import conditional_curves, generator_rows, real_and_generated, sampler_curves
 from defectlab.report.grids import sample_grid
 from defectlab.report.style import SMOKE_TEXT
 
@@ -125,6 +125,25 @@ def test_samplers_say_both_ends_of_their_steps():
         sampler_curves(frame.assign(sampler="euler"))
     with pytest.raises(ValueError, match="expected rows with sampler, steps, seconds, distance; got 3 without seconds"):
         sampler_curves(frame.drop(columns="seconds"))
+
+
+def test_of_several_distances_one_is_drawn():
+    frame = pd.DataFrame(
+        [("ddim", 5, 0.1, m, d) for m, d in (("frechet", 2.0), ("kernel", 9.0))],
+        columns=["sampler", "steps", "seconds", "metric", "distance"],
+    )
+    assert sampler_curves(frame).alt.startswith("Frechet distance to real images")
+    assert "DDIM: 9.00 at 5 steps" in sampler_curves(frame, metric="kernel").alt
+    with pytest.raises(ValueError, match="no rows of fid; there are: frechet, kernel"):
+        sampler_curves(frame, metric="fid")
+
+
+def test_one_model_for_all_classes_is_said_by_its_share_and_guidance():
+    arms = [("one a class", 1.0, 1.0, 3.0), ("one for all", 0.25, 1.0, 5.0), ("one for all", 0.25, 2.0, 4.0)]
+    frame = pd.DataFrame(arms, columns=["model", "share", "guidance", "value"])
+    plot = conditional_curves(frame.assign(**{"class": "all", "metric": "frechet"}))
+    for words in ("one a class: 3.00 at 100%", "one for all, guidance 1: 5.00 at 25%", "guidance 2: 4.00 at 25%"):
+        assert words in plot.alt
 
 
 def test_rows_of_generators_bear_their_names_and_the_same_draw():

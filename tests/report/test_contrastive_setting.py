@@ -65,6 +65,20 @@ def test_two_backbones_of_one_kind_are_judged_apart():
     }
 
 
+def test_numbers_of_generated_images_are_judged_apart_and_original_data_beside_each():
+    rows = contrastive_rows({"moco_improved": [0.5], "moco_improved_original_data": [0.3]})
+    more = contrastive_rows({"moco_improved": [0.6]}).assign(n_aug=800)
+    none = contrastive_rows({"moco_improved": [0.4]}).assign(n_aug=0)
+    judged = judged_settings(pd.concat([rows, more, none], ignore_index=True))
+    found = judged.groupby("dataset")["method"].agg(lambda names: sorted(set(names))).to_dict()
+    place, both = "surfaces (shuffled batches, plain BatchNorm", ["moco_improved", "moco_improved_original_data"]
+    assert found == {
+        f"{place}, no generated images)": ["moco_improved"],
+        f"{place}, 400 generated images)": both,
+        f"{place}, 800 generated images)": both,
+    }
+
+
 def test_rows_without_a_setting_stay_as_they_are(make_rows):
     rows = make_rows({("diag", "zero_shot", 100): [0.5]})
     pd.testing.assert_frame_equal(judged_settings(rows), rows)

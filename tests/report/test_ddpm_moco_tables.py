@@ -118,7 +118,7 @@ def test_smoke_rows_are_no_result():
 def test_two_numbers_of_generated_images_in_one_cell_are_an_error():
     rows = contrastive_rows({"moco_original": [0.5]})
     both = pd.concat([rows, rows.assign(n_aug=800)], ignore_index=True)
-    with pytest.raises(ValueError, match="one number of generated images; got 400, 800"):
+    with pytest.raises(ValueError, match="expected one number of generated images, got 400, 800"):
         average_precision_table(both)
 
 
@@ -151,10 +151,19 @@ def test_the_table_of_losses_needs_a_setting(make_rows):
 def test_generators_stand_in_the_order_of_the_book_without_columns_of_one_class():
     table = generators_table(generator_values({"gan": [2.0], "ddpm": [1.0, 3.0]}, ("frechet", "frechet_dent", "kid")))
     assert table.frame.to_dict("list") == {
-        "generator": ["DDPM", "GAN"], "frechet": ["2.000 ± 1.414", "2.000"], "kid": ["2.000 ± 1.414", "2.000"],
+        "generator": ["DDPM", "GAN"],
+        "Frechet distance": ["2.000 ± 1.414", "2.000"],
+        "KID": ["2.000 ± 1.414", "2.000"],
     }  # fmt: skip
     with pytest.raises(ValueError, match="no rows of generators; the rows have methods moco_original"):
         generators_table(contrastive_rows({"moco_original": [0.5]}))
+
+
+def test_training_images_stand_above_the_generators_and_parameters_are_counted_whole():
+    rows = generator_values({"ddpm": [1234567.0]}, ("parameters", "diversity"))
+    first, second = generators_table(rows, {"diversity": 0.98}).frame.to_dict("records")
+    assert first == {"generator": "Training images", "parameters": "–", "diversity": "0.980"}
+    assert second["parameters"] == "1,234,567"
 
 
 def test_the_printed_table_keeps_both_means():
