@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from defectlab.data import SurfaceDataset, concatenate
 from defectlab.detection.baselines.registry import BASELINES
 from defectlab.evaluation import DEFINITIONS
 from defectlab.experiments.anomalies import Sets
@@ -75,6 +76,11 @@ def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.Da
     long = long.melt(["method", "seed", "epoch"], shown, var_name="metric").dropna(subset="value")
     long = long.groupby(["method", "seed", "epoch", "metric"], as_index=False, sort=False)["value"].mean()
     return long.replace({"metric": LOSSES})
+
+
+def all_tests(units: Units) -> SurfaceDataset:
+    """The test images of all categories, one behind the other."""
+    return concatenate(*units.tests.values())
 
 
 def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, category: str, n: int = 6) -> list[GridRow]:

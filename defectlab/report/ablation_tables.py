@@ -83,6 +83,11 @@ def gains_table(rows: pd.DataFrame, metrics: Sequence[str] = tuple(METRICS.value
     return ReportTable(frame, caption, ("Paired by seed; 95 %: Student, over seeds.", *smoke_note(rows)))
 
 
+def gap_in_per_cent(rows: pd.DataFrame, left: str, right: str, metric: str) -> str:
+    """One method minus another in one metric, paired by seed, with the 95 % interval; a dash where either has none."""
+    return str(_difference(None if left == right else _gap(rows, left, right, metric))["mean (95 %)"])
+
+
 def printed_ablation() -> ReportTable:
     """Table 6 as printed, in per cent."""
     cells = student_teacher_cells()

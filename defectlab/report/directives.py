@@ -15,14 +15,17 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
 from defectlab.report import published
+from defectlab.report.ablation_tables import printed_ablation
 from defectlab.report.claims import load_claims, scoreboard
 from defectlab.report.ddpm_moco_tables import published_precision_table
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
 from defectlab.report.stored import stored_runs
+from defectlab.report.stored.localisation import stored_ablation, stored_localisation, stored_orderings
 from defectlab.report.stored.studies import stored_loss_claims, stored_losses
-from defectlab.report.stored.tables import classes_table, overview_table, run_table, stored_findings
+from defectlab.report.stored.tables import LEADS, classes_table, overview_table, run_table, stored_findings
+from defectlab.report.student_teacher_tables import printed_table, sources_table
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
 
@@ -37,8 +40,13 @@ def claims_table(paper: str) -> ReportTable:
 
 
 def published_table(paper: str) -> ReportTable:
-    """Tables of a paper as printed: DIAG's I and II, In&Out's 1 to 6, DDPM-MoCo's 2."""
-    shown = {"diag": _published_diag, "in_and_out": _published_in_and_out, "ddpm_moco": published_precision_table}
+    """Tables of a paper as printed: DIAG's I and II, In&Out's 1 to 6, DDPM-MoCo's 2, student-teacher's 1 to 5."""
+    shown = {
+        "diag": _published_diag,
+        "in_and_out": _published_in_and_out,
+        "ddpm_moco": published_precision_table,
+        "student_teacher": printed_table,
+    }
     if paper not in shown:
         raise ValueError(f"published tables are shown for {', '.join(shown)} so far, got {paper!r}")
     return shown[paper]()
@@ -78,13 +86,18 @@ def stored_table(paper: str) -> ReportTable:
 
 
 TABLES: dict[str, Callable[[str], ReportTable]] = {
+    "ablation": lambda paper: printed_ablation(),
     "claims": claims_table,
     "differences": differences_table,
     "loss_claims": stored_loss_claims,
+    "localisation": stored_localisation,
     "losses": stored_losses,
+    "orderings": stored_orderings,
     "power": lambda paper: paper_power_table(paper=paper),
     "published": published_table,
+    "sources": lambda paper: sources_table(),
     "stored": stored_table,
+    "stored_ablation": stored_ablation,
 }
 
 
@@ -99,7 +112,7 @@ def markdown(table: ReportTable) -> list[str]:
 
 def stored_lines(dataset: str) -> list[str]:
     """MyST lines of all stored runs on a data set: tables, what made each, then the claims that they can judge."""
-    runs = stored_runs(dataset=dataset)
+    runs = tuple(run for run in stored_runs(dataset=dataset) if run.notebook in LEADS)
     lines = [] if runs else [f"No run on `{dataset}` is stored yet.", ""]
     for run in runs:
         classes = classes_table(run)

@@ -124,7 +124,7 @@ def test_the_differences_of_in_and_out_cover_its_part_of_the_register():
     assert all(item.paper and item.code and item.here for item in items)
 
 
-@pytest.mark.parametrize("paper", ["diag", "in_and_out"])
+@pytest.mark.parametrize("paper", ["diag", "in_and_out", "student_teacher"])
 def test_tests_that_a_list_of_differences_names_are_there(paper):
     root = Path(defectlab.__file__).resolve().parent.parent
     for item in load_differences(paper):

@@ -74,8 +74,9 @@ def _record(run_folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
     changed = {key: portable(values[key]) for key in _given(made["command"]) if key not in PLACES}
     return {
         "notebook": notebook,
-        "dataset": values["dataset"],
-        "regime": values["regime"],
+        # the rows know better than the parameters: one category, and so its regime, may stand for a data set of many
+        "dataset": str(rows["dataset"].iloc[0]),
+        "regime": str(rows["regime"].iloc[0]),
         "profile": values["profile"],
         "masks": portable(values.get("masks", "")),
         "seeds": tuple(values["seeds"]),
