@@ -1,4 +1,4 @@
-"""What frozen teachers know of defects that they never saw: distance to the nearest patch of normal images, no training.
+"""What frozen teachers know of defects that they never saw: distance to the nearest normal patch, no training.
 
     python benchmarks/teacher.py none pocket
     python benchmarks/teacher.py none runs/teacher/model --size 256 256 --dataset mvtec --category screw --root data
@@ -22,7 +22,8 @@ from defectlab.data.surfaces import PRESETS
 from defectlab.detection.student_teacher import laptop
 from defectlab.detection.student_teacher.maps import top_k_mean
 from defectlab.detection.student_teacher.teacher import Teacher, load_teacher
-from defectlab.evaluation import aupro, auroc, pixel_auroc
+from defectlab.evaluation import auroc, pixel_auroc
+from defectlab.evaluation.aupro import aupro
 
 MEMORY = 3000
 """Patches that the memory keeps, drawn with a fixed seed."""
