@@ -13,7 +13,7 @@ from defectlab.report.directives import TABLES, markdown
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
 PROSE = sorted((ROOT / "book").glob("*.md"))
-CHAPTERS = [ROOT / "book" / "diag.md", ROOT / "book" / "in-and-out.md"]
+CHAPTERS = [ROOT / "book" / "diag.md", ROOT / "book" / "in-and-out.md", ROOT / "book" / "student-teacher.md"]
 
 
 def without_code_and_mathematics(text):
