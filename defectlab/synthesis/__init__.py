@@ -17,5 +17,7 @@ Nothing is imported here, so that a command which needs one module does not wait
 | `fine_tuned`, `sampling`, `tall` | `FineTuned`: diffusion alone; how it is asked, squares to tall; no masks |
 | `diffusion` | `Ddpm`: diffusion models in pixels, trained from nothing on the classes of a surface |
 | `comparators` | `Gan`, `Vae`, `Flow`: what diffusion is compared with, in the form of `Ddpm` |
+| `perturbed` | `PerturbedDdpm`: a disturbed diffusion of normal images, blended in under a mask; triplets |
+| `morphology` | `MorphedMasks`: erosion and dilation of any masks |
 | `in_and_out` | `InAndOut`: half `FineTuned`, half `MemSeg` |
 """
