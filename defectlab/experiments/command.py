@@ -1,7 +1,8 @@
 """`defectlab study`: questions that take many trainings, resumable, with the time left.
 
-`defectlab study ddpm_moco -p dataset magnetic_tile` crosses losses, batches, BatchNorm and seeds. The same line goes
-on where it was stopped; `defectlab claims store FOLDER` keeps a finished study beside the book's results.
+`defectlab study ddpm_moco -p dataset magnetic_tile` crosses losses, batches, BatchNorm and seeds; `defectlab study
+student_teacher -p dataset mvtec -p category screw` trains every method and ablation. The same line goes on where it was
+stopped; `defectlab claims store FOLDER` keeps a finished study beside the book's results.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-STUDIES = ("ddpm_moco",)
+STUDIES = ("ddpm_moco", "student_teacher")
+WHAT = "ddpm_moco: does the improved loss help? student_teacher: every method and ablation, three seeds"
 
 
 def register(subparsers: Any) -> None:
     """Adds ``study`` to the command line."""
     parser = subparsers.add_parser("study", help="answer a question with many trainings", description=__doc__)
-    parser.add_argument("name", choices=STUDIES, help="ddpm_moco: does the improved loss help?")
+    parser.add_argument("name", choices=STUDIES, help=WHAT)
     pair: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
     parser.add_argument("-p", "--parameter", help="set a parameter, such as -p seeds '[0, 1]'", **pair)
     parser.add_argument("--list", action="store_true", help="print the parameters and leave")
@@ -28,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: if a parameter cannot be used.
     """
+    if arguments.name == "student_teacher":
+        return _student_teacher(arguments)
     from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
     from defectlab.params import resolve
 
@@ -40,4 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
 
     done = study(params, say=lambda line: print(line, flush=True))
     print(f"\n{loss_effect_table(done.results())}\n\nrun store   {done.path}")
+    return 0
+
+
+def _student_teacher(arguments: argparse.Namespace) -> int:
+    from defectlab.experiments.student_teacher_study import study, study_parameters
+
+    params = study_parameters(dict(arguments.parameter))
+    if arguments.list:
+        print(params.table().to_string(index=False))
+        return 0
+    from defectlab.report.ablation_tables import gains_table, localisation_table
+
+    done = study(params, say=lambda line: print(line, flush=True))
+    rows = done.results()
+    print(f"\n{localisation_table(rows)}\n\n{gains_table(rows)}\n\nrun store   {done.path}")
     return 0

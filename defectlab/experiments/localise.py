@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from defectlab.experiments.contents import contents
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
 from defectlab.files import atomic_path, fingerprint, slug
 from defectlab.provenance import source_hash
+from defectlab.results import Result
 from defectlab.runs import Run
 
 ROOMS = ("data", "detection", "evaluation", "experiments/localise")
@@ -80,13 +82,21 @@ def localise(params: StudentTeacherParameters, units: Units, sets: Sets, run: Ru
     Returns:
         Rows of the run store, one a metric value: the mean over categories, and of `OF_CATEGORIES` each category's.
     """
-    tests = {name: contents(test) for name, test in units.tests.items()}
     for seed in params.seeds:
         for arm in params.arms:
-            for unit in units.units:
-                _fit_and_score(params, unit, sets, run, arm, seed, tests)
-            run.add(_results(params, units, run, arm, seed, sets))
+            localise_one(params, units, sets, run, arm, seed)
     return run.results()
+
+
+def localise_one(
+    params: StudentTeacherParameters, units: Units, sets: Sets, run: Run, arm: str, seed: int
+) -> list[Result]:
+    """Rows of one arm and seed, added to the run; what is stored already is not trained again."""
+    for unit in units.units:
+        _fit_and_score(params, unit, sets, run, arm, seed)
+    rows = _results(params, units, run, arm, seed, sets)
+    run.add(rows)
+    return rows
 
 
 def _fit_and_score(
@@ -96,12 +106,11 @@ def _fit_and_score(
     run: Run,
     arm: str,
     seed: int,
-    tests: Mapping[str, str],
 ) -> None:
     """One training and its scores, unless they are stored."""
     normals, synthetic = training_set(params, unit, sets, arm, seed)
     seen = [contents(normals), *([] if synthetic is None else [contents(synthetic)])]
-    inputs = {"train": seen, "tests": {name: tests[name] for name in unit.tests}}
+    inputs = {"train": seen, "tests": {name: contents(test) for name, test in unit.tests.items()}}
     name = f"{arm}-{unit.name}-{seed}"
     with run.step(f"localise/{name}", inputs, ROOMS) as todo:
         if not todo:
@@ -109,7 +118,8 @@ def _fit_and_score(
         begun = time.perf_counter()
         # another folder for other images or code, so that a training never goes on from a foreign checkpoint
         key = fingerprint({**inputs, "source": source_hash(("detection",))})
-        detector = make_detector(params, arm, seed, run.folder("checkpoints") / slug(f"{name}-{key}"))
+        checkpoints = run.folder("checkpoints") / slug(f"{name}-{key}")
+        detector = make_detector(params, arm, seed, checkpoints)
         detector.fit(normals if synthetic is None else JoinedDataset(normals, synthetic))
         if isinstance(detector, StudentTeacher):
             run.write_table(f"history-{name}", detector.history.assign(method=arm, seed=seed, model=unit.name))
@@ -117,6 +127,7 @@ def _fit_and_score(
             detector.save(run.folder("detectors") / f"{arm}-{slug(unit.name)}.safetensors")
         metrics = pd.concat([_score(params, run, detector, arm, seed, *test) for test in unit.tests.items()])
         run.write_table(f"metrics-{name}", metrics.assign(seconds=time.perf_counter() - begun))
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def _score(
@@ -181,7 +192,7 @@ def drawn(test: SurfaceDataset, n: int = MAPS) -> np.ndarray:
     return np.sort(np.random.default_rng(0).permutation(defective)[:n])
 
 
-def _results(params: StudentTeacherParameters, units: Units, run: Run, arm: str, seed: int, sets: Sets) -> list[Any]:
+def _results(params: StudentTeacherParameters, units: Units, run: Run, arm: str, seed: int, sets: Sets) -> list[Result]:
     """Rows of one arm and seed from the stored metrics of all models."""
     tables = [run.read_table(f"metrics-{arm}-{unit.name}-{seed}") for unit in units.units]
     metrics = pd.concat(tables)

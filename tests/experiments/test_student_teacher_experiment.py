@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from defectlab import cli
 from defectlab.experiments import anomalies, categories, localise
 from defectlab.experiments import student_teacher_views as views
 from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
@@ -70,7 +71,7 @@ def test_real_images_in_the_layout_of_mvtec_give_rows_of_their_category(tmp_path
 
 
 def test_rows_have_every_method_and_say_how_many_synthetic_images_it_saw(finished):
-    params, _, _, _, rows = finished
+    _params, _, _, _, rows = finished
     seen = rows.groupby("method")["n_aug"].first().to_dict()
     assert seen == {"nearest": 0, "student_teacher": 6, "wo_seg": 6, "textures_for_p": 6}
     assert set(localise.AVERAGED) <= set(rows["metric"]) and rows["value"].between(0, 1).all()
@@ -95,7 +96,7 @@ def test_a_second_call_trains_nothing_and_gives_the_same_rows(finished, monkeypa
 
 
 def test_what_was_found_is_kept_for_figures_and_the_detector_for_use(finished):
-    params, units, sets, run, _ = finished
+    params, units, _sets, run, _ = finished
     rows = views.heat_rows(params, units, run, "leather", n=3)
     assert [row.title for row in rows] == ["Image", "Ground truth", "Nearest neighbour", "Student-teacher"]
     assert {len(row.images) for row in rows} == {3}
@@ -137,3 +138,17 @@ def test_a_method_that_cannot_be_made_stops_before_any_training():
         "normal images": 2,
         "normal images and synthetic defects": 3,
     }
+
+
+def test_the_study_on_the_command_line_does_what_the_notebook_finds(tmp_path, capsys):
+    given = {"profile": "smoke", "category": "leather", "methods": "['nearest', 'student_teacher']", "device": "cpu"}
+    given |= {"ablations": "['wo_seg']", "seeds": "[0, 1]", "runs": str(tmp_path)}
+    words = [word for name, value in given.items() for word in ("-p", name, value)]
+    assert cli.main(["study", "student_teacher", *words]) == 0
+    said = capsys.readouterr().out
+    assert "6/6 wo_seg, seed 1: image_auroc 0." in said and "Student-teacher - Nearest neighbour" in said
+    params = resolved(**{name: value for name, value in given.items() if name != "profile"})
+    run = Run.open(tmp_path, "student_teacher", params)
+    assert len(run.results()["seed"].unique()) == 2
+    assert cli.main(["study", "student_teacher", "--list"]) == 0
+    assert "textures_for_p" in capsys.readouterr().out
