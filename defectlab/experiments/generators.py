@@ -6,7 +6,7 @@ Every part is a step of the run: what is finished is read, and trainings go on w
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from defectlab.experiments.generator_choices import Generator, common_classes, l
 from defectlab.experiments.generator_measures import ALL, Features, Judge
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
+from defectlab.synthesis.diffusion.classes import of_classes
 from defectlab.synthesis.diffusion.ddpm import Ddpm
 from defectlab.synthesis.diffusion.network import parameter_count
 from defectlab.synthesis.diffusion.settings import DiffusionSettings, SamplingSettings
@@ -71,7 +72,8 @@ def compare_generators(
 
     Args:
         run: keeps images and results.
-        generators: by method, not yet fitted, all of the same classes.
+        generators: by method, all of the same classes; those that are fitted already are taken as they are, such as
+            ``ddpm.of("scratch")``.
         train: real images of these classes.
         held_out: real images of these classes that share no group with them.
         n: images a generator, at least two a class.
@@ -82,12 +84,13 @@ def compare_generators(
         ValueError: if generators differ in their classes or augmentation, or a class has too few images.
     """
     classes = common_classes(generators, train)
-    real, kept = _of_classes(train, classes), _of_classes(held_out, classes)
+    real, kept = of_classes(train, classes), of_classes(held_out, classes)
     inputs = {"features": features.digest, "train": contents(real), "held out": contents(kept)}
     judge = Judge(learnt_from(next(iter(generators.values())), real), kept, classes, features)
     frames, images = [], {}
     for name, generator in generators.items():
-        generator.fit(train)
+        if not generator.models:
+            generator.fit(train)
         made = images[name] = generator.synthesize(train, n, seed, _place(run, name, generator, seed))
         own = inputs | {"made": contents(made), "classical": str(generator.classical)}
         frame = run.table(f"generator-{name}-{seed}", partial(_measured, judge, generator, made, seed), own, ROOMS)
@@ -121,7 +124,7 @@ def sampler_quality(
     Returns:
         sampler, steps, seconds (an image), metric, distance, seed, images.
     """
-    real = _of_classes(held_out, ddpm.models)
+    real = of_classes(held_out, ddpm.models)
     judge = Judge(real, real, (), features)
 
     def measure(way: Ddpm) -> pd.DataFrame:
@@ -183,7 +186,7 @@ def class_conditional(
         settings = replace(apart.settings, steps=max(1, round(share * total)))
         one = _conditional(apart, settings, classes).fit(train)
         arms += [("one for all", share, one.asked(replace(apart.sampling, guidance=g))) for g in guidances]
-    real, kept = _of_classes(train, classes), _of_classes(held_out, classes)
+    real, kept = of_classes(train, classes), of_classes(held_out, classes)
     judge = Judge(learnt_from(apart, real), kept, classes, features)
     inputs = {"features": features.digest, "n": n, "seed": seed, "train": contents(real), "held out": contents(kept)}
     tables = []
@@ -203,10 +206,6 @@ def class_conditional(
 
 def _conditional(apart: Ddpm, settings: DiffusionSettings, classes: tuple[str, ...]) -> Ddpm:
     return Ddpm(settings, apart.sampling, apart.folder, classes, True, apart.classical, str(apart.device))
-
-
-def _of_classes(dataset: SurfaceDataset, classes: Container[str]) -> SurfaceDataset:
-    return dataset.subset(indices=[i for i, record in enumerate(dataset.records) if record.defect in classes])
 
 
 def _measured(judge: Judge, generator: Generator, made: SyntheticSet, seed: int) -> pd.DataFrame:

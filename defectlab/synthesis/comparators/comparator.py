@@ -15,7 +15,7 @@ from defectlab.synthesis.comparators.model import GeneratorModel
 from defectlab.synthesis.comparators.recipe import Recipe
 from defectlab.synthesis.comparators.settings import ComparatorSettings
 from defectlab.synthesis.comparators.training import ComparatorTrainer
-from defectlab.synthesis.diffusion.classes import class_images, learnable, take_turns
+from defectlab.synthesis.diffusion.classes import class_images, learnable, of_classes, take_turns
 from defectlab.synthesis.diffusion.classical import ClassicalSettings, augment_classically
 from defectlab.synthesis.memseg import fingerprint as data_fingerprint
 from defectlab.synthesis.store import collect
@@ -131,7 +131,7 @@ class Comparator(Synthesizer, Generic[S]):
 
     def _train(self, data: SurfaceDataset, name: str) -> GeneratorModel:
         images, _ = class_images(data, (name,), self.settings.size)
-        what = {"settings": asdict(self.settings), "class": name, "data": data_fingerprint(data)}
+        what = {"settings": asdict(self.settings), "class": name, "data": data_fingerprint(of_classes(data, [name]))}
         if self.classical is not None:
             what["classical"] = asdict(self.classical)
         folder = self.folder / f"{self.name}-{slug(name)}-{fingerprint(what)}"

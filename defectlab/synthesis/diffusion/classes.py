@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import torch
 from torch import Tensor
@@ -95,7 +95,12 @@ def learnable(
         raise ValueError(f"{dataset.name} ({dataset.split}) holds no defective image; name classes, or load others")
     require_classes(dataset, chosen)
     class_images(dataset, chosen, size)
-    return chosen, dataset.subset(indices=[i for i, r in enumerate(dataset.records) if r.defect in chosen])
+    return chosen, of_classes(dataset, chosen)
+
+
+def of_classes(dataset: SurfaceDataset, classes: Container[str]) -> SurfaceDataset:
+    """The images of some classes, ``"good"`` being one."""
+    return dataset.subset(indices=[i for i, record in enumerate(dataset.records) if record.defect in classes])
 
 
 def take_turns(

@@ -7,6 +7,7 @@ of `ClassicalSettings`.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,8 +50,8 @@ def augment_classically(
 ) -> MappedDataset:
     """Eight versions of each image, its own first; masks go along, and versions share the group of their image.
 
-    Version ``v`` of image ``i`` depends on ``(seed, i, v)`` alone. Split before, not after: a split by group keeps
-    the versions together, any other one does not.
+    Version ``v`` of an image depends on seed, name of the image and ``v`` alone, not on the other images. Split before,
+    not after: a split by group keeps the versions together, any other one does not.
 
     Args:
         dataset: images of one size or of several.
@@ -68,7 +69,9 @@ def augment_classically(
 
     def read(record: Record) -> Sample:
         i, v = sources[record.id]
-        return version(dataset[i], v, settings, np.random.default_rng((seed, i, v)))
+        return version(
+            dataset[i], v, settings, np.random.default_rng((seed, zlib.crc32(dataset.records[i].id.encode()), v))
+        )
 
     return MappedDataset(read, dataset.name, dataset.split, records, dataset.size, dataset.licence)
 

@@ -11,7 +11,7 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.devices import pick_device
 from defectlab.files import fingerprint, slug
 from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
-from defectlab.synthesis.diffusion.classes import class_images, learnable, take_turns
+from defectlab.synthesis.diffusion.classes import class_images, learnable, of_classes, take_turns
 from defectlab.synthesis.diffusion.classical import ClassicalSettings, augment_classically
 from defectlab.synthesis.diffusion.model import DiffusionModel
 from defectlab.synthesis.diffusion.sampling import noise_of, sample
@@ -145,7 +145,7 @@ class Ddpm(Synthesizer):
 
     def _train(self, data: SurfaceDataset, group: tuple[str, ...]) -> DiffusionModel:
         images, labels = class_images(data, group, self.settings.size)
-        what = {"settings": asdict(self.settings), "classes": group, "data": data_fingerprint(data)}
+        what = {"settings": asdict(self.settings), "classes": group, "data": data_fingerprint(of_classes(data, group))}
         if self.classical is not None:
             what["classical"] = asdict(self.classical)
         folder = self.folder / f"{slug('+'.join(group))}-{fingerprint(what)}"

@@ -33,6 +33,11 @@ def test_equal_seeds_give_equal_versions_in_any_order_and_subset():
     assert not torch.equal(augment_classically(DATA, seed=4)[15].image, eight[15].image)
 
 
+def test_versions_do_not_depend_on_the_other_images():
+    alone = augment_classically(DATA.subset(indices=[1, 4]), seed=3)
+    assert torch.equal(alone.images(range(8)), augment_classically(DATA, seed=3).images(range(8, 16)))
+
+
 def test_a_split_by_group_keeps_the_versions_of_an_image_together():
     rest, part = split_by_group(augment_classically(tiny_classes({"dent": 6, "good": 6})), 0.5, 0)
     assert not set(rest.groups) & set(part.groups) and len(part) % 8 == 0

@@ -69,6 +69,14 @@ def test_a_finished_training_serves_again_and_other_settings_get_a_folder_of_the
     assert len(list(fitted.folder.iterdir())) == 3
 
 
+def test_a_class_learnt_alone_is_the_one_learnt_beside_others(fitted):
+    stamps = {path: path.stat().st_mtime_ns for path in fitted.folder.rglob("*.safetensors")}
+    alone = Ddpm(SHORT, SAMPLING, fitted.folder, ["dent"], device="cpu").fit(DATA)
+    assert alone.models["dent"].fingerprint == fitted.models["dent"].fingerprint
+    assert {path: path.stat().st_mtime_ns for path in fitted.folder.rglob("*.safetensors")} == stamps
+    assert alone.seconds["dent"] == fitted.seconds["dent"] > 0
+
+
 def test_a_generated_image_of_the_class_good_is_normal(tmp_path):
     ddpm = Ddpm(SHORT, SAMPLING, tmp_path, ["good", "dent"], device="cpu").fit(DATA)
     made = ddpm.synthesize(NORMALS, 4, seed=0)
