@@ -44,6 +44,7 @@ COMMANDS = {
     "grid": Command("defectlab.grid.command", "run a paper's whole grid of experiments, or one cell of it"),
     "study": Command("defectlab.experiments.command", "answer a question with many trainings, resumable"),
     "claims": Command("defectlab.report.command", "the papers' claims beside the results of the run store"),
+    "teach": Command("defectlab.teaching.command", "student and instructor versions of the book's chapters"),
     "doctor": Command("defectlab.doctor", "what this machine has: device, packages, data, weights, profile"),
 }
 

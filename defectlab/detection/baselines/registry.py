@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from defectlab.detection.base import Detector
+from defectlab.detection.baselines.anomalib_models import MODELS
 from defectlab.synthesis.base import Synthesizer
 
 PROFILES = ("smoke", "laptop", "paper")
@@ -66,7 +67,19 @@ BASELINES: dict[str, Baseline] = {
         "Liu et al., CVPR 2023, reimplemented",
     ),
 }
-"""The baselines that work, by short name."""
+"""The baselines that work, by short name; those with an extra need anomalib."""
+BASELINES |= {
+    name: Baseline(
+        f"{model.title} (anomalib)",
+        f"{_ROOM}.anomalib_adapter",
+        "AnomalibDetector",
+        False,
+        "comparison",
+        model.image_score,
+        f"{model.source}; anomalib",
+    )
+    for name, model in MODELS.items()
+}
 
 
 def make_baseline(
@@ -108,10 +121,15 @@ def make_baseline(
             raise ValueError(f"settings must be one of {', '.join(PROFILES)}, or settings of {name}, got {settings!r}")
         settings = getattr(module, settings)()
     if weights is not None:
-        changes = {"weights": weights, **_backbone(weights, settings.weights), **changes}
-    chosen = settings.but(**changes)
-    training: dict[str, Any] = {"folder": folder, "show_progress": show_progress} if name != "nearest" else {}
+        backbone = {} if known.extra else _backbone(weights, settings.weights)
+        changes = {"weights": weights, **backbone, **changes}
+    training: dict[str, Any] = {} if name == "nearest" else {"show_progress": show_progress}
+    if known.extra:
+        changes = {"model": name, **changes}
+    elif name != "nearest":
+        training["folder"] = folder
     pairs: dict[str, Any] = {"synthesizer": synthesizer, "n_synthetic": n_synthetic} if known.needs_pairs else {}
+    chosen = settings.but(**changes)
     detector: Detector = getattr(module, known.detector)(chosen, device=device, **training, **pairs)
     return detector
 

@@ -40,8 +40,8 @@ def laptop(**changes: Any) -> SimpleNetSettings:
 
 def smoke(**changes: Any) -> SimpleNetSettings:
     """Seconds, for tests: a random ResNet of ten layers on 32 pixels, two epochs."""
-    tiny: dict[str, Any] = {"backbone": "test_resnet", "weights": "none", "size": (32, 32), "hidden": 16}
-    return laptop(**tiny | {"epochs": 2, "batch_size": 4, "every": 1, "smoothing": 1.0} | changes)
+    tiny: dict[str, Any] = {"backbone": "test_resnet", "weights": "none", "size": (32, 32), "hidden": 64}
+    return laptop(**tiny | {"noise": 2.0, "epochs": 2, "batch_size": 4, "every": 1, "smoothing": 1.0} | changes)
 
 
 class SimpleNet(Detector):

@@ -48,7 +48,7 @@ def test_training_parts_true_features_from_false_ones(fitted):
 def test_features_that_are_kept_give_the_same_detector_as_those_computed_anew():
     kept, anew = (SimpleNet(smoke(keep_features=k), device="cpu").fit(surfaces(5)) for k in (True, False))
     np.testing.assert_allclose(
-        kept.score(surfaces(2, start=9)).pixel, anew.score(surfaces(2, start=9)).pixel, atol=1e-4
+        kept.score(surfaces(2, start=9)).pixel, anew.score(surfaces(2, start=9)).pixel, atol=2e-3
     )
 
 

@@ -1,0 +1,47 @@
+"""The models of anomalib that have a row in the tables: what is known of each without importing anomalib."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is known of a model of anomalib.
+
+    Attributes:
+        title: name in tables.
+        form: name of its class in ``anomalib.models``.
+        epochs: passes over the training set; 0: counted in steps.
+        steps: optimiser steps; -1: counted in epochs.
+        batch_size: images a step.
+        side: of the images in pixels.
+        image_score: how the score of an image comes from its map.
+        source: who proposed it.
+    """
+
+    title: str
+    form: str
+    epochs: int
+    steps: int
+    batch_size: int
+    side: int
+    image_score: str
+    source: str
+
+
+MODELS: dict[str, Model] = {
+    "patchcore": Model(
+        "PatchCore", "Patchcore", 1, -1, 32, 256, "largest distance, weighted (Eq. 7)", "Roth et al., CVPR 2022"
+    ),
+    "draem": Model("DRAEM", "Draem", 700, -1, 8, 256, "largest pixel", "Zavrtanik et al., ICCV 2021"),
+    "reverse_distillation": Model(
+        "Reverse Distillation", "ReverseDistillation", 200, -1, 16, 256, "largest pixel", "Deng and Li, CVPR 2022"
+    ),
+    "dinomaly": Model("Dinomaly", "Dinomaly", 0, 5000, 16, 392, "mean of the largest 1 %", "Guo et al., CVPR 2025"),
+    "super_simplenet": Model(
+        "SuperSimpleNet", "Supersimplenet", 300, -1, 32, 256, "classification head", "Rolih et al., ICPR 2024"
+    ),
+    "cflow": Model("CFLOW-AD", "Cflow", 25, -1, 32, 256, "largest pixel", "Gudovskiy et al., WACV 2022"),
+}
+"""Lengths of training are the papers', where anomalib gives none."""

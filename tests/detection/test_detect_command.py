@@ -1,0 +1,140 @@
+"""`defectlab detect`: train and apply from the command line, on images of several sizes and kinds of file."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_data import write_folder
+
+from defectlab.cli import main
+from defectlab.detection.apply import apply, heat_map, plain_folder
+from defectlab.detection.baselines import make_baseline
+from defectlab.detection.saved import load_detector
+
+
+def write(folder, n, size, suffix="png", dark=()):
+    """Grey noise; a dark square where one is asked for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        pixels = np.random.default_rng(i).integers(100, 156, (*size, 3), dtype=np.uint8)
+        if i in dark:
+            pixels[8:24, 8:24] = 0
+        Image.fromarray(pixels).save(folder / f"part{i}.{suffix}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory):
+    """A detector trained from the command line on a flat folder."""
+    root = tmp_path_factory.mktemp("floor")
+    out = root / "floor.safetensors"
+    arguments = ["--images", str(write(root / "good", 6, (32, 32))), "--detector", "nearest", "--profile", "smoke"]
+    assert main(["detect", "train", *arguments, "--out", str(out), "--device", "cpu"]) == 0
+    return out
+
+
+def test_a_trained_detector_scores_a_folder_and_draws_it(floor, tmp_path, capsys):
+    images = write(tmp_path / "new", 3, (32, 40), "png", dark=(2,))
+    write(images / "more", 3, (48, 32), "bmp", dark=(0,))
+    write(images / "more", 1, (48, 32), "tif")  # of the same stem as a bmp
+    out = tmp_path / "found"
+    assert main(["detect", "apply", str(floor), "--images", str(images), "--out", str(out), "--device", "cpu"]) == 0
+    rows = list(csv.DictReader((out / "scores.csv").open()))
+    assert [row["image"] for row in rows] == [
+        *(f"part{i}.png" for i in range(3)), "more/part0.bmp", "more/part0.tif", "more/part1.bmp", "more/part2.bmp"
+    ]  # fmt: skip
+    by_score = sorted(rows, key=lambda row: -float(row["score"]))
+    assert {row["image"] for row in by_score[:2]} == {"part2.png", "more/part0.bmp"}
+    assert all(int(row[axis]) < 32 for row in by_score[:2] for axis in ("row", "column"))
+    assert (rows[0]["height"], rows[0]["width"]) == ("32", "40")
+    assert Image.open(out / "heat" / "part2.png").size == (40, 32)
+    assert (out / "heat/more/part0.bmp.png").is_file() and (out / "heat/more/part0.tif.png").is_file()
+    values = np.asarray(Image.open(out / "maps/part2.tiff"))
+    assert values.dtype == np.float32 and values.shape == (32, 40)
+    row = next(row for row in rows if row["image"] == "part2.png")
+    assert float(values.max()) == pytest.approx(float(row["largest"]), rel=1e-5)
+    said = capsys.readouterr().out
+    assert "7 images" in said and by_score[0]["image"] in said
+
+
+def test_scores_in_the_table_are_those_of_the_detector(floor, tmp_path):
+    images = write(tmp_path / "new", 3, (32, 32), dark=(1,))
+    found = apply(load_detector(floor, "cpu"), images, tmp_path / "out", batch_size=2)
+    scores = load_detector(floor, "cpu").score(plain_folder(images))
+    np.testing.assert_allclose([row["score"] for row in found.rows], scores.image, atol=1e-4)
+    assert (found.low, found.high) == (pytest.approx(scores.pixel.min(), abs=1e-4), pytest.approx(scores.pixel.max()))
+
+
+def test_heat_maps_keep_the_image_and_cut_at_the_limits():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    values = np.array([[0.0, 1.0], [-5.0, 9.0]])
+    drawn = heat_map(image, values, (0.0, 1.0))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert drawn[0, 1].astype(int).sum() > drawn[0, 0].astype(int).sum()
+    assert (drawn >= 50).all()  # half of the image is always there
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (["--detector", "destseg"], "destseg"),
+        (["--detector", "destseg", "--synthesis", "structure", "--n-synthetic", "3"], "destseg"),
+        (["--detector", "simplenet", "--set", "epochs=1"], "simplenet"),
+        (["--set", "steps=2", "--size", "48", "32"], "student_teacher"),
+    ],
+)
+def test_every_detector_is_trained_by_name(tmp_path, options, kind):
+    images = write_folder(tmp_path / "mine", 4, 2, (32, 32))
+    out = tmp_path / "d.safetensors"
+    assert main(["detect", "train", "--images", str(images), "--profile", "smoke", *options, "--out", str(out)]) == 0
+    detector = load_detector(out, "cpu")
+    assert detector.name == kind
+    assert (tmp_path / "d-training" / "checkpoint.pt").is_file()
+    if "--size" in options:
+        assert detector.settings.size == (48, 32) and detector.settings.steps == 2
+
+
+def test_a_data_set_of_the_registry_serves_by_name(tmp_path):
+    out = tmp_path / "d.safetensors"
+    options = ["--dataset", "surfaces", "--option", "scale=0.02", "--detector", "nearest", "--profile", "smoke"]
+    assert main(["detect", "train", *options, "--out", str(out)]) == 0
+    assert load_detector(out, "cpu").settings.size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--detector", "realnet"], "expected one of student_teacher, nearest"),
+        (["--detector", "nearest", "--synthesis", "texture"], "learns from normal images alone"),
+        (["--detector", "nearest", "--set", "ratio"], "expected NAME=VALUE"),
+        (["--detector", "nearest", "--set", "speed=3"], "speed"),
+        (["--detector", "destseg", "--synthesis", "structure", "--textures", "dtd"], "not an option of --synthesis"),
+        (["--detector", "nearest", "--option", "category=screw"], "belong to --dataset"),
+    ],
+)
+def test_a_wrong_option_stops_before_any_training(tmp_path, capsys, options, message):
+    images = write(tmp_path / "good", 2, (32, 32))
+    out = tmp_path / "d.safetensors"
+    assert main(["detect", "train", "--images", str(images), "--profile", "smoke", *options, "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err and not out.exists()
+
+
+def test_folders_that_cannot_serve_are_refused(floor, tmp_path):
+    detector = load_detector(floor, "cpu")
+    with pytest.raises(FileNotFoundError, match="found nothing at"):
+        apply(detector, tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="hold no image"):
+        apply(detector, tmp_path / "empty", tmp_path / "out")
+    images = write(tmp_path / "new", 1, (32, 32))
+    with pytest.raises(ValueError, match="second run would score"):
+        apply(detector, images, images / "found")
+    with pytest.raises(ValueError, match="low < high"):
+        apply(detector, images, tmp_path / "out", limits=(1.0, 1.0))
+
+
+def test_the_floor_made_by_name_is_the_one_of_the_command(floor):
+    assert load_detector(floor, "cpu").settings == make_baseline("nearest", "smoke", device="cpu").settings
