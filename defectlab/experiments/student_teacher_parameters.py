@@ -13,7 +13,7 @@ BY_CATEGORY = ("surfaces", "mvtec", "visa", "mpdd")
 """Data sets of several categories; of any other ``category`` is empty."""
 REGIMES = ("unified", "per_category")
 OWN = ("nearest", "simplenet", "destseg", "student_teacher")
-REFERENCES = ("patchcore", "draem", "reverse_distillation", "dinomaly", "supersimplenet", "cflow")
+REFERENCES = ("patchcore", "draem", "reverse_distillation", "dinomaly", "super_simplenet", "cflow")
 """Through anomalib, which the extra ``comparison`` installs."""
 METHODS = OWN + REFERENCES
 ABLATIONS = {

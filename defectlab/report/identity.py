@@ -74,7 +74,7 @@ _REFERENCES = (
     Method("patchcore", "PatchCore", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
     Method("reverse_distillation", "Reverse Distillation", "#56B4E9", "X", (0, (1, 3))),
     Method("dinomaly", "Dinomaly", "#CC79A7", "<", (0, (2, 4))),
-    Method("supersimplenet", "SuperSimpleNet", "#555555", ">", (0, (4, 4))),
+    Method("super_simplenet", "SuperSimpleNet", "#555555", ">", (0, (4, 4))),
 )
 _ABLATIONS = (
     Method("wo_decoder", "w/o decoder", "#D55E00", "^", (0, (6, 2))),
