@@ -6,6 +6,7 @@ classical augmentation by eight, and all are tested on real images that share no
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def command(params: StudyParameters) -> str:
     words = ["defectlab", "study", "ddpm_moco"]
     for name, value in params.changed().items():
         if name not in ("runs", "data_root", "device"):
-            words += ["-p", name, str(value)]
+            words += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
     return shlex.join(words)
 
 

@@ -22,12 +22,8 @@ class StudyParameters(Parameters):
     data_root: str = parameter("", help="folder of the data; empty: DEFECTLAB_DATA, then the cache")
     classes: list[str] = parameter([], help="to tell apart, good for normal images; empty: all there are")
     losses: list[str] = parameter(["original", "improved"], help="of the pretraining", choices=tuple(LOSSES))
-    batches: list[str] = parameter(
-        ["shuffled", "single_class"], help="of all classes, or of one", choices=BATCHES
-    )
-    batch_norms: list[str] = parameter(
-        ["plain", "group"], help="plain, shuffled or group", choices=BATCH_NORMS
-    )
+    batches: list[str] = parameter(["shuffled", "single_class"], help="of all classes, or of one", choices=BATCHES)
+    batch_norms: list[str] = parameter(["plain", "group"], help="plain, shuffled or group", choices=BATCH_NORMS)
     baselines: list[str] = parameter(["untrained", "supervised"], help="beside them", choices=BASELINES)
     seeds: list[int] = parameter([0, 1, 2], help="one training of each cell", low=0, high=99_999)
     profile: str = parameter("laptop", help="smoke (seconds), laptop (an hour), paper (one GPU)", choices=PROFILES)

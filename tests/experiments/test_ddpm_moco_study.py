@@ -72,7 +72,7 @@ def test_a_finished_study_can_be_stored(finished, tmp_path):
     stored = load_stored_grid("tiny", tmp_path)
     assert stored.paper == "ddpm_moco_study" and stored.cells == 6
     assert stored.test_images == {"normal": 2, "defective": 6, "groups": 8}
-    assert stored.command.startswith("defectlab study ddpm_moco -p seeds '[0]'")
+    assert stored.command.startswith("""defectlab study ddpm_moco -p batch_norms '["plain"]' -p seeds '[0]'""")
 
 
 def test_a_wrong_parameter_stops_before_anything_is_opened(tmp_path):

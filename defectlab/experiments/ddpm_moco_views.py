@@ -1,0 +1,177 @@
+"""From the run store to what the report of DDPM-MoCo draws: curves, confusions, collapse, rows of images."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pandas as pd
+
+from defectlab.data.base import SurfaceDataset
+from defectlab.evaluation import average_precision, precision_recall_curve
+from defectlab.experiments.contrast import BASELINES, method_name, report_of
+from defectlab.experiments.ddpm_moco import setting_of
+from defectlab.experiments.ddpm_moco_data import ClassSplits
+from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
+from defectlab.experiments.generator_measures import ALL
+from defectlab.experiments.generators import Comparison
+from defectlab.files import slug
+from defectlab.report.collapse_plots import MEASURES
+from defectlab.report.contrastive_plots import ClassCurve
+from defectlab.report.contrastive_setting import shown_class
+from defectlab.report.identity import method
+from defectlab.report.plots import Curve
+from defectlab.report.provenance_strip import Provenance
+from defectlab.report.summary import protocol
+from defectlab.report.tables import ReportTable
+from defectlab.runs import Run
+from defectlab.synthesis.base import SyntheticSet
+from defectlab.synthesis.diffusion.ddpm import Ddpm
+from defectlab.synthesis.diffusion.network import parameter_count
+
+
+def class_curves(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "augmented") -> list[ClassCurve]:
+    """Precision-recall curves of each class against the rest, of all losses and seeds on one kind of data.
+
+    Args:
+        params: losses and seeds are read.
+        run: where the scores are.
+        backbone: timm name.
+        data: ``"augmented"`` or ``"original"``.
+    """
+    curves = []
+    for kind in params.losses:
+        for seed in params.seeds:
+            report = report_of(_table(params, run, "scores", method_name(kind, data), backbone, seed))
+            for place, name in enumerate(report.classes):
+                labels, scores = (report.labels == place).astype(int), report.probabilities[:, place]
+                found, ap = precision_recall_curve(labels, scores), average_precision(labels, scores)
+                curve = Curve(method_name(kind, data), seed, found.recall, found.precision, ap)
+                curves.append(ClassCurve(name, curve))
+    return curves
+
+
+def base_rates(params: DdpmMocoParameters, data: ClassSplits) -> dict[str, float]:
+    """Share of each class in the test set: the precision of chance. Generated sets are balanced."""
+    if params.test_on == "generated":
+        return dict.fromkeys(data.classes, 1 / len(data.classes))
+    return _shares(data.test)
+
+
+def confusions(
+    params: DdpmMocoParameters, run: Run, backbone: str, data: str = "augmented"
+) -> dict[str, list[pd.DataFrame]]:
+    """Counts of predicted classes by true class, by method: one table a seed."""
+    methods = [method_name(kind, data) for kind, of in params.arms if of == data]
+    return {
+        name: [report_of(_table(params, run, "scores", name, backbone, seed)).confusion for seed in params.seeds]
+        for name in methods
+    }
+
+
+def histories(params: DdpmMocoParameters, run: Run, backbone: str) -> pd.DataFrame:
+    """Measures of collapse and the loss by epoch: method, seed, epoch, metric, value."""
+    tables = [_table(params, run, "history", name, backbone, seed) for name, seed in _trained(params)]
+    if not tables:
+        return pd.DataFrame(columns=["method", "seed", "epoch", "metric", "value"])
+    columns = ["method", "seed", "epoch"]
+    return pd.concat(tables).melt(columns, ["loss", *MEASURES], "metric")
+
+
+def losses(params: DdpmMocoParameters, run: Run, backbone: str) -> pd.DataFrame:
+    """The training losses alone, as `defectlab.report.plots.training_curves` takes them."""
+    history = histories(params, run, backbone)
+    return history[history["metric"] == "loss"].replace({"metric": {"loss": "Training loss"}})
+
+
+def collapse_table(params: DdpmMocoParameters, run: Run) -> ReportTable:
+    """What each pretraining says of itself after the last epoch."""
+    lines = []
+    for backbone in params.backbones:
+        for name, seed in _trained(params):
+            last = _table(params, run, "history", name, backbone, seed).iloc[-1]
+            said = last["collapsed"] if isinstance(last["collapsed"], str) else "no collapse"
+            numbers = {measure: f"{last[measure]:.3g}" for measure in MEASURES}
+            lines.append({"backbone": backbone, "method": method(name).name, "seed": seed, **numbers, "verdict": said})
+    columns = ["backbone", "method", "seed", *MEASURES, "verdict"]
+    return ReportTable(pd.DataFrame(lines, columns=columns), "The embeddings after the last epoch")
+
+
+def models_table(ddpm: Ddpm) -> pd.DataFrame:
+    """The diffusion models: class, parameters, steps and seconds of the training."""
+    lines = [
+        {
+            "class": shown_class(name),
+            "parameters": f"{parameter_count(model.network):,}",
+            "side": model.settings.size,
+            "steps": model.steps,
+            "told the class": "yes" if model.conditional else "no",
+            "seconds": round(ddpm.seconds[name]),
+        }
+        for name, model in ddpm.models.items()
+    ]
+    return pd.DataFrame(lines)
+
+
+def floor(compared: Comparison) -> dict[str, float]:
+    """Metrics of the real training images, all classes at once: what a generator can be compared with."""
+    frame = compared.frame
+    own = frame[(frame["method"] == "real") & (frame["class"] == ALL)]
+    return {str(name): float(value) for name, value in zip(own["metric"], own["value"], strict=True)}
+
+
+def conditional_table(frame: pd.DataFrame, metric: str) -> ReportTable:
+    """One model for all classes beside one a class: what training cost, and the distance to real images."""
+    chosen = frame[(frame["class"] == ALL) & (frame["metric"] == metric)]
+    shown = chosen[["model", "share", "steps", "guidance", "train_seconds", "value"]].round(3)
+    return ReportTable(shown.rename(columns={"value": protocol(metric)}), "One model a class, or one for all of them")
+
+
+def other_backbone(params: DdpmMocoParameters) -> str | None:
+    """The second backbone, where both are trained."""
+    return params.backbones[1] if len(params.backbones) > 1 else None
+
+
+def records_table(made: SyntheticSet, n: int = 4) -> pd.DataFrame:
+    """The first records of the generated images: how each was made."""
+    columns = ["index", "defect", "seed", "sampler", "steps", "guidance", "trained_steps", "conditional"]
+    records = pd.DataFrame([item.record for item in made.items[:n]])
+    return records[[name for name in columns if name in records]]
+
+
+def images_table(made: SyntheticSet) -> ReportTable:
+    """How many images of each class there are."""
+    counts = Counter(record.defect for record in made.records)
+    frame = pd.DataFrame([{"class": shown_class(name), "images": n} for name, n in counts.items()])
+    return ReportTable(frame, f"{len(made)} generated images")
+
+
+def provenance(params: DdpmMocoParameters, run: Run) -> Provenance:
+    """What made the results of a run, for the strip under a table or figure."""
+    record = run.provenance()
+    return Provenance(
+        profile=params.profile,
+        dataset=params.dataset,
+        seeds=params.seeds,
+        device=run.device,
+        seconds=record["seconds"],
+        commit=record["commit"],
+        command=record["command"],
+    )
+
+
+def _trained(params: DdpmMocoParameters) -> Iterator[tuple[str, int]]:
+    """Methods and seeds that have a history."""
+    for kind, data in params.arms:
+        if kind not in BASELINES:
+            yield from ((method_name(kind, data), seed) for seed in params.seeds)
+
+
+def _table(params: DdpmMocoParameters, run: Run, what: str, name: str, backbone: str, seed: int) -> pd.DataFrame:
+    regime = setting_of(params, backbone).regime
+    return run.read_table("-".join((what, name, slug(regime), str(seed))))
+
+
+def _shares(dataset: SurfaceDataset) -> dict[str, float]:
+    counts = Counter(record.defect for record in dataset.records)
+    return {name: n / len(dataset) for name, n in counts.items()}
