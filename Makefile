@@ -10,6 +10,7 @@ PYTHON ?= python3
 JOBS ?= 2
 N_AUG ?= 100
 BOOK_PROFILE ?= laptop
+BOOK_REPOSITORY ?=
 PAPER ?= in_and_out
 PROFILE ?= laptop
 CORES ?= 2
@@ -66,7 +67,7 @@ book-smoke: $(STAMP)
 	$(BIN)/python -m defectlab.book --profile smoke
 
 book: $(STAMP)  ## build the book from stored runs, executing what is stale; BOOK_PROFILE=smoke for a quick one
-	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE)
+	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE) $(if $(BOOK_REPOSITORY),--repository $(BOOK_REPOSITORY))
 
 bench: .venv-bench/.installed  ## benchmarks beside peers that pip can install, in an environment of their own
 	@for script in benchmarks/*.py; do echo "== $$script"; .venv-bench/bin/python "$$script"; done

@@ -26,6 +26,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from defectlab.book_links import link_repository
 from defectlab.files import read_json, write_json
 from defectlab.paths import checkout_dir
 from defectlab.provenance import PACKAGE
@@ -68,7 +69,14 @@ class Page:
         return self.stored.is_file() and self.record.is_file() and read_json(self.record)["key"] == self.key
 
 
-def build(root: Path, profile: str, output: Path | None = None, jobs: int | None = None, run: bool = True) -> Path:
+def build(
+    root: Path,
+    profile: str,
+    output: Path | None = None,
+    jobs: int | None = None,
+    run: bool = True,
+    repository: str = "",
+) -> Path:
     """Builds the book.
 
     Args:
@@ -77,6 +85,7 @@ def build(root: Path, profile: str, output: Path | None = None, jobs: int | None
         output: folder of the pages; ``_build/html`` of the checkout by default. It is replaced.
         jobs: notebooks executed at a time; one a core by default.
         run: execute stale notebooks; otherwise take their stored runs and mark the pages as stale.
+        repository: address that the source and launch buttons lead to; no such buttons where it is empty.
 
     Returns:
         The folder of the pages.
@@ -93,6 +102,7 @@ def build(root: Path, profile: str, output: Path | None = None, jobs: int | None
     output = output or root / "_build" / "html"
     with tempfile.TemporaryDirectory(prefix="defectlab-book-") as folder:
         stage(root, Path(folder), pages)
+        link_repository(Path(folder) / "_config.yml", repository)
         _replace(output, _sphinx(Path(folder)))
     return output
 
@@ -205,6 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="folder of the pages (default: _build/html)")
     parser.add_argument("--jobs", type=int, help="notebooks executed at a time (default: one a core)")
     parser.add_argument("--stored", action="store_true", help="take stored runs even if stale; their pages say so")
+    parser.add_argument("--repository", default="", metavar="URL", help="where source and launch buttons lead")
     parser.add_argument("--root", type=Path, help="checkout (default: the one this package lies in)")
     arguments = parser.parse_args(argv)
     root = arguments.root or checkout_dir()
@@ -212,8 +223,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("the book is built from a checkout; clone the repository, or name one with --root")
     begun = time.perf_counter()
     try:
-        output = build(root.resolve(), arguments.profile, arguments.output, arguments.jobs, run=not arguments.stored)
-    except BookError as error:
+        output = build(
+            root.resolve(),
+            arguments.profile,
+            arguments.output,
+            arguments.jobs,
+            not arguments.stored,
+            arguments.repository,
+        )
+    except (BookError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"book   {output / 'index.html'}\nseconds {time.perf_counter() - begun:.0f}")

@@ -191,19 +191,15 @@ class PointDenoiser(nn.Module):
         super().__init__()
         angles = torch.arange(timesteps)[:, None] / timesteps * (2.0 ** torch.arange(8)) * math.pi
         self.register_buffer("clock", torch.cat([angles.sin(), angles.cos()], dim=1))
-        layers = [
-            nn.Linear(2 + 16, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-        ]
+        self.register_buffer("waves", 2.0 ** torch.arange(4) * math.pi / 2)  # fine structure is hard to learn without
+        layers: list[nn.Module] = [nn.Linear(2 + 16 + 16, width), nn.SiLU()]
+        layers += [nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()]
         self.body = nn.Sequential(*layers, nn.Linear(width, 2))
 
     def forward(self, x: Tensor, levels: Tensor) -> Tensor:
         """Noise ``(n, 2)`` of points ``(n, 2)`` at levels int64 ``(n,)``."""
-        return self.body(torch.cat([x, self.clock[levels]], dim=1))
+        phases = (x[:, :, None] * self.waves).flatten(1)
+        return self.body(torch.cat([x, phases.sin(), phases.cos(), self.clock[levels]], dim=1))
 
 
 def train_points(

@@ -186,7 +186,7 @@ def test_parameters_and_time_are_recorded(pages, checkout):
 
 
 def test_a_stale_stored_run_says_so_on_its_page(pages, checkout, tmp_path):
-    page = book.notebook_pages(checkout, "smoke")[0]
+    (page,) = (page for page in book.notebook_pages(checkout, "smoke") if page.name == "notebooks/diag")
     changed = book.Page(page.name, page.source, page.stored, page.parameters, "another key")
     book.stage(checkout, tmp_path, [changed])
     staged = nbformat.read(tmp_path / "notebooks" / "diag.ipynb", as_version=4)

@@ -1,0 +1,138 @@
+"""What Perlin masks look like in numbers, and what a pasted texture really changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from defectlab.data import load_dataset
+from defectlab.data.surfaces import texture
+from defectlab.synthesis.blend import blend, changed
+from defectlab.synthesis.perlin import Perlin, draw_angles, perlin_noise
+
+
+def fade(t: np.ndarray) -> np.ndarray:
+    """The curve that Perlin's noise is blended along: 0 to 1, flat and unbent at both ends."""
+    return t**3 * (t * (6 * t - 15) + 10)  # Eq. fade
+
+
+def noise_deviation(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Standard deviation of Perlin noise at offsets in a cell, from its four corners.
+
+    Args:
+        u: offset down, in [0, 1].
+        v: offset across, in [0, 1].
+    """
+    variance = np.zeros(np.broadcast(u, v).shape)
+    for i in (0, 1):
+        for j in (0, 1):
+            weight = np.abs(1 - i - fade(u)) * np.abs(1 - j - fade(v))
+            variance += weight**2 * ((u - i) ** 2 + (v - j) ** 2)  # Eq. variance: 2 times one half
+    return np.sqrt(variance)
+
+
+def deviation_along_diagonal(n: int, seed: int, points: int = 33) -> pd.DataFrame:
+    """Deviation of the noise from corner to corner of a cell: columns ``offset, deviation, kind``.
+
+    Args:
+        n: cells that are drawn.
+        seed: of the gradients.
+        points: offsets, both corners included.
+    """
+    rng = np.random.default_rng(seed)
+    side = points - 1
+    drawn = np.stack([np.diagonal(perlin_noise(draw_angles(rng, (1, 1)), side, side)) for _ in range(n)])
+    offset = np.arange(side) / side
+    measured = pd.DataFrame({"offset": offset, "deviation": drawn.std(0), "kind": "measured"})
+    derived = pd.DataFrame({"offset": offset, "deviation": noise_deviation(offset, offset), "kind": "derived"})
+    return pd.concat([measured, derived], ignore_index=True)
+
+
+def mask_law(law: Perlin, n: int, size: tuple[int, int], seed: int) -> pd.DataFrame:
+    """Masks drawn from a law, one line each.
+
+    Args:
+        law: of the masks; it is made to keep empty ones.
+        n: masks.
+        size: ``(height, width)``.
+        seed: of the draws.
+
+    Returns:
+        Columns ``cells_down, cells_across, area`` (share of the image), ``empty``.
+    """
+    rng = np.random.default_rng(seed)
+    honest = replace(law, allow_empty=True)
+    drawn = [honest.draw(rng, *size) for _ in range(n)]
+    rows = [(*mask.cells, float(mask.mask.mean()), not mask.mask.any()) for mask in drawn]
+    return pd.DataFrame(rows, columns=["cells_down", "cells_across", "area", "empty"])
+
+
+def areas(masks: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Cumulative share of the masks that are not empty by their area: columns ``area, share, law``."""
+    values = np.sort(masks.loc[~masks["empty"], "area"].to_numpy())
+    return pd.DataFrame({"area": values, "share": np.arange(1, len(values) + 1) / len(values), "law": name})
+
+
+def place_of_masks(law: Perlin, n: int, size: tuple[int, int], seed: int) -> np.ndarray:
+    """How often each pixel is in a mask, brightest where most often: uint8 ``(height, width, 3)``."""
+    rng = np.random.default_rng(seed)
+    share = np.mean([law.draw(rng, *size).mask for _ in range(n)], axis=0)
+    return as_picture(share / share.max() * 2 - 1)
+
+
+def as_picture(noise: np.ndarray) -> np.ndarray:
+    """Values in [-1, 1] as grey, uint8 ``(height, width, 3)``."""
+    level = np.clip((noise + 1) * 127.5, 0, 255).round().astype(np.uint8)
+    return np.repeat(level[..., None], 3, axis=2)
+
+
+def lattices(cells: Sequence[int], side: int, seed: int) -> list[np.ndarray]:
+    """Noise of different fineness, each in [-1, 1], ``(side, side)``."""
+    rng = np.random.default_rng(seed)
+    return [perlin_noise(draw_angles(rng, (count, count)), side, side) for count in cells]
+
+
+def ingredients(size: tuple[int, int], law: Perlin, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A normal image and a foreign texture, uint8 ``(height, width, 3)``, and a mask, bool ``(height, width)``."""
+    rng = np.random.default_rng(seed)
+    normal = load_dataset("surfaces", "train", size=size, scale=0.01, seed=seed)[0].image
+    pixels = (normal * 255).round().byte().permute(1, 2, 0).numpy()
+    return pixels, texture(rng, *size), law.draw(rng, *size).mask
+
+
+def visible(
+    opacities: Sequence[float], levels: Sequence[int], size: tuple[int, int], law: Perlin, n: int, seed: int
+) -> pd.DataFrame:
+    """Share of the pixels of a mask that really changed, by opacity.
+
+    Args:
+        opacities: of the pasted texture.
+        levels: a pixel counts as changed where a channel differs by more than so many grey levels.
+        size: ``(height, width)``.
+        law: of the masks.
+        n: images.
+        seed: of the first image; the others have the following.
+
+    Returns:
+        Columns ``opacity, share, by more than``.
+    """
+    made = [ingredients(size, law, seed + i) for i in range(n)]
+    rows = []
+    for opacity in opacities:
+        pairs = [(pixels, blend(pixels, source, mask, opacity), mask) for pixels, source, mask in made]
+        for level in levels:
+            shares = [float(_moved(before, after, level)[mask].mean()) for before, after, mask in pairs]
+            rows.append((opacity, float(np.mean(shares)), f"{level} grey levels"))
+    return pd.DataFrame(rows, columns=["opacity", "share", "by more than"])
+
+
+def outside_is_untouched(pixels: np.ndarray, source: np.ndarray, mask: np.ndarray, opacity: float) -> bool:
+    """True where no pixel outside the mask differs after blending, to the bit."""
+    return not (changed(pixels, blend(pixels, source, mask, opacity)) & ~mask).any()
+
+
+def _moved(before: np.ndarray, after: np.ndarray, level: int) -> np.ndarray:
+    return (np.abs(before.astype(int) - after) > level).any(-1)

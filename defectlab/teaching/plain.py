@@ -1,0 +1,126 @@
+"""Markdown of the book as plain Jupyter shows it: directives, roles and labels written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::\w+:.*\n)*)(.*?)^```$", re.M | re.S)
+LABELLED = re.compile(r"\$\$\s*\(([\w-]+)\)")
+FIGURE = re.compile(r'name="(fig-[\w-]+)"')
+CITED = re.compile(r"\{cite\w*\}`([^`]+)`")
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)]+)\)")
+HEADS = {"note": "Note", "warning": "Warning", "tip": "Tip"}
+
+
+@dataclass(frozen=True)
+class References:
+    """What the numbers and names of a notebook are.
+
+    Attributes:
+        equations: number of each label.
+        figures: number of each label.
+        works: for each key without prefix, its short form and its full one.
+        kept: file names that links may point to; others lose their link.
+    """
+
+    equations: Mapping[str, int] = field(default_factory=dict)
+    figures: Mapping[str, int] = field(default_factory=dict)
+    works: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+
+
+def number(pattern: re.Pattern[str], texts: Sequence[str]) -> dict[str, int]:
+    """Labels in order of their first appearance, counted from 1."""
+    found = [label for text in texts for label in pattern.findall(text)]
+    return {label: place for place, label in enumerate(dict.fromkeys(found), start=1)}
+
+
+def plain(text: str, known: References) -> str:
+    """A Markdown cell without anything that only the book understands.
+
+    Args:
+        text: source of the cell.
+        known: numbers of equations and figures, works that are cited.
+
+    Raises:
+        ValueError: for a directive, a label or a work that is not known: better than a cell that nobody can read.
+    """
+    text = FENCE.sub(lambda found: _directive(found, known), text)
+    text = LABELLED.sub(lambda found: rf"\tag{{{_of(known.equations, found[1], 'equation')}}} $$", text)
+    text = re.sub(r"\{eq\}`([\w-]+)`", lambda found: f"Eq. ({_of(known.equations, found[1], 'equation')})", text)
+    text = re.sub(r"\{numref\}`([\w-]+)`", lambda found: f"Figure {_of(known.figures, found[1], 'figure')}", text)
+    text = CITED.sub(lambda found: "(" + "; ".join(_work(key, known)[0] for key in found[1].split(",")) + ")", text)
+    text = LINK.sub(lambda found: found[0] if _is_kept(found[2], known) else found[1], text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def works(bibliography: Path) -> dict[str, tuple[str, str]]:
+    """Short and full form of each entry of a BibTeX file: ``(Perlin 2002)``, and authors, year, title."""
+    from pybtex.database import parse_file  # with the packages of the book
+
+    found = {}
+    for key, entry in parse_file(str(bibliography)).entries.items():
+        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+        year = entry.fields.get("year", "undated")
+        short = people[0] if len(people) == 1 else " and ".join(people) if len(people) == 2 else f"{people[0]} et al."
+        names, title = ", ".join(people), _without_braces(entry.fields["title"])
+        found[key] = (f"{_without_braces(short)} {year}", f"{_without_braces(names)} ({year}). *{title}.*")
+    return found
+
+
+def cited(texts: Sequence[str]) -> list[str]:
+    """Keys that are cited, without prefix, in order."""
+    keys = [key.strip() for text in texts for group in CITED.findall(text) for key in group.split(",")]
+    return list(dict.fromkeys(_without_prefix(key) for key in keys))
+
+
+def _directive(found: re.Match[str], known: References) -> str:
+    name, title, _, body = found.groups()
+    inside = body.strip()
+    shown: dict[str, Callable[[], str]] = {
+        "admonition": lambda: _quoted(title, inside),
+        "exercise-start": lambda: f"### Exercise: {title}",
+        "exercise-end": lambda: "",
+        "solution-start": lambda: "**Solution**",
+        "solution-end": lambda: "",
+        "prf:algorithm": lambda: f"**{title}**\n\n{inside}",
+        "bibliography": lambda: "\n".join(f"- {full}" for _, full in known.works.values()),
+    }
+    if name in HEADS:
+        return _quoted(HEADS[name], inside)
+    if name not in shown:
+        raise ValueError(f"no plain form of the directive {name!r}; there are: {', '.join([*shown, *HEADS])}")
+    return shown[name]()
+
+
+def _quoted(head: str, body: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in [f"**{head}**", "", *body.splitlines()])
+
+
+def _of(numbers: Mapping[str, int], label: str, what: str) -> int:
+    if label not in numbers:
+        raise ValueError(f"no {what} {label!r} in this notebook; there are: {', '.join(numbers) or 'none'}")
+    return numbers[label]
+
+
+def _work(key: str, known: References) -> tuple[str, str]:
+    name = _without_prefix(key.strip())
+    if name not in known.works:
+        raise ValueError(f"no work {name!r} in the bibliography")
+    return known.works[name]
+
+
+def _without_prefix(key: str) -> str:
+    return re.sub(r"^[a-z]{2,3}-", "", key)
+
+
+def _without_braces(text: str) -> str:
+    text = re.sub(r"\{\\['\"`^]?\s*\{?(\w)\}?\}", r"\1", text)
+    return re.sub(r"[{}\\]", "", text).replace("'e", "é")
+
+
+def _is_kept(target: str, known: References) -> bool:
+    return target.startswith(("http", "#")) or target.split("#")[0] in known.kept

@@ -1,0 +1,81 @@
+"""The written chapters outside the papers, and the order of the whole book."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+import defectlab
+from defectlab import book
+from defectlab.check import CHAPTERS
+
+ROOT = Path(defectlab.__file__).resolve().parent.parent
+WRITTEN = [ROOT / "book" / name for name in ("why.md", "baseline.md")]
+ENTRIES = list(book.toc_entries(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())))
+
+
+@pytest.mark.parametrize("chapter", WRITTEN, ids=lambda page: page.stem)
+def test_solutions_of_a_written_chapter_run(chapter):
+    blocks = re.findall(r"```\{solution-start\}.*?```\{solution-end\}", chapter.read_text(encoding="utf-8"), flags=re.S)
+    codes = [code for block in blocks for code in re.findall(r"```python\n(.*?)```", block, flags=re.S)]
+    assert len(blocks) == 4 and len(codes) == 3
+    for code in codes:
+        exec(compile(code, chapter.name, "exec"), {})
+
+
+@pytest.mark.parametrize("chapter", [*WRITTEN, ROOT / "book" / "capstone.md"], ids=lambda page: page.stem)
+def test_a_written_chapter_says_what_it_takes(chapter):
+    text = chapter.read_text(encoding="utf-8")
+    assert all(part in text for part in ("**You will**", "**You need**", "**Time and hardware**"))
+    assert text.count("{exercise-start}") == text.count("{solution-start}")
+    assert len(re.findall(r"^\*(?:Easy|Medium|Hard)[.,]", text, flags=re.M)) == text.count("{exercise-start}")
+
+
+def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
+    parts = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())["parts"]
+    captions = [part["caption"] for part in parts]
+    assert [caption.split(":")[0] for caption in captions] == ["Part I", "Part II", "Part III", "Part IV", "Appendices"]
+    assert len(set(ENTRIES)) == len(ENTRIES)
+    assert {f"notebooks/{name}" for name in CHAPTERS} <= set(ENTRIES)
+
+
+def test_chapters_of_checks_stand_in_the_order_of_the_book():
+    order = [ENTRIES.index(f"notebooks/{name}") for name in CHAPTERS]
+    assert order == sorted(order)
+
+
+def sources(entry):
+    page = ROOT / f"{entry}.md"
+    if page.is_file():
+        return page.read_text(encoding="utf-8")
+    cells = nbformat.read(ROOT / f"{entry}.ipynb", as_version=4).cells
+    return "\n".join(cell.source for cell in cells)
+
+
+def test_labels_and_prefixes_of_bibliographies_are_unique_in_the_book():
+    labels, prefixes = [], []
+    for entry in ENTRIES:
+        text = sources(entry)
+        labels += re.findall(r"^:label: (\S+)", text, flags=re.M) + re.findall(r"^\$\$ \((\S+)\)", text, flags=re.M)
+        labels += re.findall(r'name="(fig-\S+?)"', text)
+        prefixes += re.findall(r"\{bibliography\}\n(?::filter:.*\n|:all:\n)?(?::keyprefix: (\S+))?", text)
+    assert len(set(labels)) == len(labels)
+    assert len(set(prefixes)) == len(prefixes)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_links_between_chapters_lead_somewhere(name):
+    path = ROOT / "notebooks" / f"{name}.ipynb"
+    for target in re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))\)", sources(f"notebooks/{name}")):
+        assert (path.parent / target).resolve().is_file(), target
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_citation_of_a_chapter_is_in_the_bibliography_with_the_chapters_prefix(name):
+    text = sources(f"notebooks/{name}")
+    (prefix,) = re.findall(r":keyprefix: (\S+)", text)
+    known = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(), flags=re.M))
+    cited = {key.strip() for group in re.findall(r"\{cite\}`([^`]+)`", text) for key in group.split(",")}
+    assert cited and all(key.startswith(prefix) and key.removeprefix(prefix) in known for key in cited), cited
