@@ -1,0 +1,71 @@
+"""Stored runs of the student-teacher notebook: of one category, with ablations, in the tables of the book."""
+
+import pytest
+
+from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
+from defectlab.params import resolve
+from defectlab.report import stored
+from defectlab.report.directives import TABLES, markdown, stored_lines
+from defectlab.report.stored import load_stored
+from defectlab.report.stored.writing import store_run
+from defectlab.runs import Run
+
+VALUES = {"nearest": (0.80, 0.82), "student_teacher": (0.90, 0.93), "wo_seg": (0.85, 0.86)}
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A stored run on one category of MVTec AD, with two seeds of the floor, the method and an ablation."""
+    monkeypatch.setattr(stored, "HOME", tmp_path / "stored")
+    given = {"dataset": "mvtec", "category": "screw", "data_root": "/home/me/data", "seeds": [0, 1]}
+    params = resolve(StudentTeacherParameters, given)
+    run = Run.open(tmp_path / "runs", "student_teacher", params)
+    about = {"dataset": params.name_in_rows, "regime": "per_category", "n_aug": 0}
+    for method, values in VALUES.items():
+        for metric in ("image_auroc", "pixel_auroc", "aupro"):
+            run.add(
+                run.result(method=method, seed=seed, metric=metric, value=value, **about)
+                for seed, value in enumerate(values)
+            )
+    run.finish()
+    store_run(run.path, "screw", "Screw", "Reduced copy.")
+    return load_stored("screw")
+
+
+def test_a_run_on_one_category_says_so_and_no_place_comes_along(kept):
+    assert (kept.dataset, kept.regime, kept.notebook) == ("mvtec/screw", "per_category", "student_teacher")
+    assert "category screw" in kept.command and "/home/me" not in kept.command
+
+
+def test_the_methods_stand_beside_the_floor_and_the_ablation_below_the_method(kept):
+    methods = TABLES["localisation"]("student_teacher").frame
+    assert methods["method"].tolist() == ["Nearest neighbour", "Student-teacher"]
+    assert methods["AUPRO"].tolist() == ["81.0 ± 1.4", "91.5 ± 2.1"]
+    assert methods["AUPRO minus the floor (95 %)"].tolist()[0] == "–"
+    assert methods["AUPRO minus the floor (95 %)"].tolist()[1].startswith("+10.5 (")
+    rows = TABLES["stored_ablation"]("student_teacher").frame
+    assert rows["row"].tolist() == ["Student-teacher", "w/o segmentation head"]
+    assert rows["drop in AUPRO (95 %)"].tolist()[1].startswith("+6.0 (")
+
+
+def test_the_orderings_that_the_rows_can_judge_have_verdicts(kept):
+    table = TABLES["orderings"]("student_teacher")
+    assert set(table.frame["claim"]) == {"F13"} and len(table.frame) == 3
+    assert set(table.frame["here (95 %)"].str[:4]) == {"+6.0"}
+    assert "Reduced copy." in " ".join(table.notes)
+
+
+def test_pages_of_other_notebooks_leave_it_out(kept):
+    assert stored_lines("mvtec/screw")[0] == "No run on `mvtec/screw` is stored yet."
+
+
+def test_without_a_stored_run_the_tables_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "HOME", tmp_path)
+    for kind in ("localisation", "stored_ablation", "orderings"):
+        assert "none stored yet" in "\n".join(markdown(TABLES[kind]("student_teacher")))
+
+
+@pytest.mark.parametrize("kind", ["ablation", "claims", "differences", "published", "sources"])
+def test_tables_of_the_paper_can_be_put_on_a_page(kind):
+    lines = markdown(TABLES[kind]("student_teacher"))
+    assert lines[0].startswith("```{list-table}") and len(lines) > 10
