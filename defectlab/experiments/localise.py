@@ -14,6 +14,7 @@ import pandas as pd
 from defectlab.data import SurfaceDataset
 from defectlab.data.combine import JoinedDataset
 from defectlab.detection.base import Detector, Scores
+from defectlab.detection.baselines import destseg
 from defectlab.detection.baselines.registry import make_baseline
 from defectlab.detection.student_teacher import StudentTeacher, StudentTeacherSettings, ablation
 from defectlab.detection.student_teacher import settings as presets
@@ -31,6 +32,7 @@ ROOMS = ("data", "detection", "evaluation", "experiments/localise")
 """Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
 
 PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
+DESTSEG = {"smoke": destseg.smoke, "laptop": destseg.laptop, "paper": destseg.paper}
 FULL = "student_teacher"
 MAPS = 8
 """Defective test images a category whose maps are kept for figures, drawn at random."""
@@ -69,7 +71,9 @@ def make_detector(params: StudentTeacherParameters, arm: str, seed: int, folder:
         return StudentTeacher(student_teacher_settings(params, arm, seed), device=params.device, folder=folder)
     changes: dict[str, Any] = {"seed": seed}
     if arm == "destseg" and params.detector_steps is not None:
-        changes["steps"] = params.detector_steps
+        preset = DESTSEG[params.profile]()
+        phase = preset.cosine_steps * params.detector_steps // preset.steps  # the share of its first phase stays
+        changes |= {"steps": params.detector_steps, "cosine_steps": phase}
     if params.network_size is not None:
         changes["size"] = params.network_shape(params.network_size)
     weights, device = params.backbone_weights, params.device

@@ -99,8 +99,8 @@ def printed_ablation() -> ReportTable:
 
 
 def _ablation_lines(key: str, rows: pd.DataFrame) -> Iterator[dict[str, object]]:
-    cells = student_teacher_cells()
-    cells = cells[cells["table"] == "6"].set_index(["method", "column"])["paper"]
+    printed_cells = student_teacher_cells().query("table == '6'")
+    cells = printed_cells.set_index(["method", "column"])["paper"]
     for column, metric in METRICS.items():
         values = by_seed(rows, method=key, metric=metric)
         printed = (key, column) in cells.index

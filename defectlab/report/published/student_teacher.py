@@ -77,9 +77,7 @@ def _cells() -> pd.DataFrame:
     cells["paper"] = (cells["paper"] / 100).round(4)  # printed in per cent with one decimal
     cells["method"] = [identity(SHORT_NAMES[name]).key for name in cells["printed"]]
     cells["source"] = [_source(cell) for cell in cells.to_dict("records")]
-    cells["id"] = [
-        "/".join(["student_teacher", f"table{c.table}", c.method, c.row, c.column]) for c in cells.itertuples()
-    ]
+    cells["id"] = "student_teacher/table" + cells[["table", "method", "row", "column"]].agg("/".join, axis=1)
     return cells[["id", "table", "dataset", "row", "method", "column", "paper", "source", "benchmark"]]
 
 
