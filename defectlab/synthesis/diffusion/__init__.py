@@ -7,6 +7,7 @@ Nothing is imported here, so that a caller who needs one module does not wait fo
 | `settings` | `DiffusionSettings`, `SamplingSettings` and their presets |
 | `schedule`, `posterior` | the noise process forth (Eq. 1, 2) and back (Eq. 3 as printed, and the right one) |
 | `attention`, `network` | linear attention; the U-Net that tells the noise |
+| `linear_guess` | the best linear guess at the noise, which a short training corrects |
 | `model` | `DiffusionModel`: network, schedule and classes, in a folder |
 | `classes`, `classical` | images of a class; the classical augmentation by eight |
 | `training` | `Trainer`: resumable |

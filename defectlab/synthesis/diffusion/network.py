@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from defectlab.synthesis.diffusion.attention import LinearAttention
+from defectlab.synthesis.diffusion.linear_guess import LinearGuess
 from defectlab.synthesis.diffusion.schedule import NoiseSchedule
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
 
@@ -24,18 +25,19 @@ class NoiseNetwork(nn.Module):
         seed: of the first weights; that of the settings where ``None``.
     """
 
-    bars: Tensor
-
     def __init__(self, settings: DiffusionSettings, n_classes: int = 0, seed: int | None = None) -> None:
         super().__init__()
-        self.n_classes, self.patch, self.skip = n_classes, settings.patch, settings.skip
-        schedule = NoiseSchedule.linear(settings.timesteps, settings.beta_start, settings.beta_end)
-        self.register_buffer("bars", schedule.alpha_bars.float(), persistent=False)
+        self.n_classes, self.patch = n_classes, settings.patch
+        self.guess: LinearGuess | None = None
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             torch.manual_seed(settings.seed if seed is None else seed)
             self.unet: Any = _unet(settings, n_classes)
             if settings.attention == "linear":
                 _make_linear(self.unet)
+        if settings.guess == "linear":
+            schedule = NoiseSchedule.linear(settings.timesteps, settings.beta_start, settings.beta_end)
+            self.guess = LinearGuess(n_classes + 1, settings.size, schedule.alpha_bars)
+            nn.init.zeros_(self.unet.conv_out.weight)  # the first answer is the guess
 
     @property
     def untold(self) -> int:
@@ -57,21 +59,15 @@ class NoiseNetwork(nn.Module):
         if (classes is None) == bool(self.n_classes):
             wanted = f"one of {self.n_classes} classes an image" if self.n_classes else "no classes"
             raise ValueError(f"classes: this network expects {wanted}, got {'none' if classes is None else 'some'}")
+        told = self._told(x_t, levels, classes)
+        return told if self.guess is None else self.guess(x_t, levels, told, classes)
+
+    def _told(self, x: Tensor, levels: Tensor, classes: Tensor | None) -> Tensor:
+        """What the U-Net says, which sees pixels or squares of them."""
         if self.patch == 1:
-            told = self.unet(x_t, levels, class_labels=classes).sample.float()
-        else:
-            told = self.unet(pixel_unshuffle(x_t, self.patch), levels, class_labels=classes).sample
-            told = pixel_shuffle(told.float(), self.patch)
-        return told if self.skip == 0 else self._corrected(x_t, levels, told)
-
-    def _corrected(self, x_t: Tensor, levels: Tensor, correction: Tensor) -> Tensor:
-        """The best linear guess at the noise in white images of deviation ``skip``, and a correction of its deviation.
-
-        Both follow from the covariance of ``x_t`` with its noise; the correction has to be of unit variance.
-        """
-        bar = self.bars[levels].view(-1, 1, 1, 1)
-        whole = bar * self.skip**2 + 1 - bar  # variance of x_t
-        return (1 - bar).sqrt() / whole * x_t + (bar.sqrt() * self.skip / whole.sqrt()) * correction
+            return self.unet(x, levels, class_labels=classes).sample.float()
+        told = self.unet(pixel_unshuffle(x, self.patch), levels, class_labels=classes).sample
+        return pixel_shuffle(told.float(), self.patch)
 
     def guided(self, x_t: Tensor, levels: Tensor, classes: Tensor, weight: float) -> Tensor:
         """The noise with classifier-free guidance: from the untold estimate towards the told one, and past it.

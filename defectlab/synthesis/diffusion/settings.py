@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from defectlab.synthesis.choices import unknown_choice
 
+GUESSES = ("none", "linear")
 ATTENTIONS = ("linear", "full", "none")
 PRECISIONS = ("no", "bf16", "fp16")
 SAMPLERS = ("ddpm", "ddim", "dpm_solver")
@@ -28,9 +29,8 @@ class DiffusionSettings:
         layers: residual blocks a level.
         patch: side of the squares of pixels that the network takes as one position each; 1 takes the pixels. A larger
             one saves time on a processor (2 a fourth, 4 a sixteenth); the noise process stays that of the pixels.
-        skip: deviation of the images, in units of [-1, 1], for which the best linear guess at the noise is known; the
-            network then corrects this guess, which saves most of a short training (Karras et al. 2022, section 5, in
-            terms of the noise). 0: the network tells the noise by itself (the paper).
+        guess: ``"none"``: the network tells the noise by itself (the paper). ``"linear"``: it corrects the best linear
+            guess, from mean and spectrum of the images, which saves most of a short training; see `linear_guess`.
         attention: ``"linear"`` (the paper), ``"full"`` or ``"none"``.
         attention_at: sides of the feature maps that attention is at. The coarsest level, between the way down and
             the way up, has full attention unless ``attention`` is ``"none"``.
@@ -52,7 +52,7 @@ class DiffusionSettings:
     channels: tuple[int, ...] = (64, 128, 128, 256, 256, 512, 512)
     layers: int = 2
     patch: int = 1
-    skip: float = 0.0
+    guess: str = "none"
     attention: str = "linear"
     attention_at: tuple[int, ...] = (32, 16, 8)
     timesteps: int = 1000
@@ -69,12 +69,12 @@ class DiffusionSettings:
     checkpoint_every: int = 1000
 
     def __post_init__(self) -> None:
-        for name, known in (("attention", ATTENTIONS), ("precision", PRECISIONS)):
+        for name, known in (("attention", ATTENTIONS), ("precision", PRECISIONS), ("guess", GUESSES)):
             if getattr(self, name) not in known:
                 raise unknown_choice(name, getattr(self, name), known)
         _require_least(self, 1, ("size", "layers", "patch", "steps", "batch_size", "checkpoint_every"))
         _require_least(self, 2, ("timesteps",))
-        _require_least(self, 0, ("seed", "skip"))
+        _require_least(self, 0, ("seed",))
         for name in ("lr", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected above 0, got {getattr(self, name)}")

@@ -68,6 +68,8 @@ class Trainer:
         self.images, self.labels, self.classes = images.contiguous(), labels, classes
         self.digest = _digest(self.images, labels)
         self.network = blank_network(settings, classes).to(self.device)
+        if self.network.guess is not None:
+            self.network.guess.fit(self.images, labels)
         self.average = {name: p.detach().clone() for name, p in self.network.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.lr)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")

@@ -92,8 +92,8 @@ def paper_model() -> DiffusionSettings:
 def laptop_model() -> DiffusionSettings:
     """128 pixels in patches of 4: about two minutes of one core."""
     return DiffusionSettings(
-        size=128, patch=4, skip=0.5, channels=(64, 96, 128), layers=1, attention_at=(16, 8), steps=400, batch_size=8,
-        lr=1e-3, ema=0.99, precision="no", checkpoint_every=50,
+        size=128, patch=4, guess="linear", channels=(64, 96, 128), layers=1, attention_at=(16, 8), steps=400,
+        batch_size=8, lr=1e-3, ema=0.99, precision="no", checkpoint_every=50,
     )  # fmt: skip
 
 

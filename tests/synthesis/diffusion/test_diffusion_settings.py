@@ -20,6 +20,7 @@ def test_the_paper_samples_in_all_steps():
     [
         ({"size": 36, "channels": (8, 8, 8, 8)}, "36 cannot be halved 3 times; expected a multiple of 8"),
         ({"size": 32, "patch": 3}, "32 cannot be cut into patches of 3 and halved 1 times; expected a multiple of 6"),
+        ({"guess": "lineal"}, "unknown guess 'lineal'; did you mean 'linear'"),
         ({"patch": 0}, "patch: expected at least 1, got 0"),
         ({"attention_at": (5,)}, r"no feature map has the sides \[5\]; known: \(32, 16\)"),
         ({"channels": (16, 30)}, "multiples of 4"),

@@ -8,7 +8,6 @@ from tiny_diffusion import TINY, tiny_model
 from defectlab.synthesis.diffusion.attention import ChannelNorm, LinearAttention, linear_attention
 from defectlab.synthesis.diffusion.model import DiffusionModel, write_model
 from defectlab.synthesis.diffusion.network import NoiseNetwork, parameter_count
-from defectlab.synthesis.diffusion.schedule import NoiseSchedule
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
 
 
@@ -123,20 +122,3 @@ def test_patches_are_put_back_where_they_were_and_save_positions():
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     network.unet.forward = lambda x_t, levels, class_labels=None: SimpleNamespace(sample=x_t)
     torch.testing.assert_close(network(x, torch.tensor([0, 5])), x)
-
-
-def test_with_a_skip_the_network_corrects_the_best_linear_guess():
-    skip, network = 0.3, NoiseNetwork(replace(TINY, skip=0.3))
-    network.unet.forward = lambda x_t, levels, class_labels=None: SimpleNamespace(sample=torch.zeros_like(x_t))
-    generator = torch.Generator().manual_seed(0)
-    schedule, t = NoiseSchedule.linear(TINY.timesteps, TINY.beta_start, TINY.beta_end), 10
-    x0, noise = skip * torch.randn(64, 3, 16, 16, generator=generator), torch.randn(64, 3, 16, 16, generator=generator)
-    x_t = schedule.noisy(x0, t, noise)
-    guess = network(x_t, torch.full((64,), t))
-    rest = noise - guess
-    assert abs(float((rest * x_t).mean())) < 0.01  # nothing linear is left to know
-    bar = float(schedule.alpha_bars[t])
-    deviation = (bar * skip**2 / (bar * skip**2 + 1 - bar)) ** 0.5
-    assert float(rest.std()) == pytest.approx(deviation, rel=0.02)
-    network.unet.forward = lambda x_t, levels, class_labels=None: SimpleNamespace(sample=torch.ones_like(x_t))
-    torch.testing.assert_close(network(x_t, torch.full((64,), t)) - guess, torch.full_like(guess, deviation))
