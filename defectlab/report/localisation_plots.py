@@ -92,8 +92,8 @@ def _said_of_definitions(values: pd.DataFrame, names: Sequence[str]) -> str:
         for name in reversed(names)
         if name != REFERENCE
     ]
-    ranks = values.rank(axis=1)
-    others = [name.replace("_", " ") for name in names if not ranks.loc[name].equals(ranks.loc[REFERENCE])]
+    ranks = values.rank(axis=1).T
+    others = [name.replace("_", " ") for name in names if not ranks[name].equals(ranks[REFERENCE])]
     turned = f" Methods are ordered otherwise by {', '.join(others)}." if others else " The order of methods stays."
     return f"AUPRO of the same maps by definition, in points from MVTec AD's: {'; '.join(said)}.{turned}"
 
