@@ -21,6 +21,7 @@ from defectlab.detection.classifier import Classifier
 from defectlab.files import atomic_path
 
 COLUMNS = ("image", "score", "height", "width", "row", "column", "largest")
+TINY = 1e-30
 WEIGHT = 0.5
 """Of the colour in a heat map; the image has the rest."""
 
@@ -128,7 +129,7 @@ def heat_map(image: np.ndarray, values: np.ndarray, limits: tuple[float, float])
         uint8, shape ``(H, W, 3)``.
     """
     low, high = limits
-    share = np.clip((values - low) / max(high - low, np.finfo(np.float32).tiny), 0, 1)
+    share = np.clip((values - low) / max(high - low, TINY), 0, 1)
     colour = cv2.applyColorMap((share * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     return ((1 - WEIGHT) * image + WEIGHT * colour).round().astype(np.uint8)
 

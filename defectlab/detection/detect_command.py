@@ -130,13 +130,15 @@ def _add_apply(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _detector(arguments: argparse.Namespace, folder: Path) -> Detector:
-    from defectlab.detection.baselines import BASELINES, make_baseline
+    from defectlab.detection.baselines import BASELINES, anomalib_models, make_baseline
 
     name, changes = arguments.detector, {"seed": arguments.seed} | _pairs("--set", arguments.set)
     if arguments.size:
         changes["size"] = tuple(arguments.size)
     if name != "student_teacher" and name not in BASELINES:
         raise ValueError(f"--detector: expected one of student_teacher, {', '.join(BASELINES)}, got {name!r}")
+    if name in BASELINES and BASELINES[name].extra and not anomalib_models.installed():
+        raise ValueError(f"--detector: {anomalib_models.MISSING.format(name=name)}")
     learns_from_pairs = name == "student_teacher" or BASELINES[name].needs_pairs
     if not learns_from_pairs and (arguments.synthesis or arguments.textures or arguments.n_synthetic):
         raise ValueError(f"--synthesis, --textures, --n-synthetic: {name} learns from normal images alone")

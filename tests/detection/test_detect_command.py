@@ -113,9 +113,11 @@ def test_a_data_set_of_the_registry_serves_by_name(tmp_path):
         (["--detector", "nearest", "--set", "speed=3"], "speed"),
         (["--detector", "destseg", "--synthesis", "structure", "--textures", "dtd"], "not an option of --synthesis"),
         (["--detector", "nearest", "--option", "category=screw"], "belong to --dataset"),
+        (["--detector", "draem"], "defectlab[comparison]"),
     ],
 )
-def test_a_wrong_option_stops_before_any_training(tmp_path, capsys, options, message):
+def test_a_wrong_option_stops_before_any_training(tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.setattr("defectlab.detection.baselines.anomalib_models.installed", lambda: False)
     images = write(tmp_path / "good", 2, (32, 32))
     out = tmp_path / "d.safetensors"
     assert main(["detect", "train", "--images", str(images), "--profile", "smoke", *options, "--out", str(out)]) == 2

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.base import Detector, Scores
-from defectlab.detection.baselines.anomalib_models import MODELS
+from defectlab.detection.baselines.anomalib_models import MISSING, MODELS
 from defectlab.detection.baselines.anomalib_settings import NOTES, AnomalibSettings, laptop, paper, smoke
 from defectlab.detection.inputs import gather
 from defectlab.detection.saved import read_detector, write_detector
@@ -33,10 +33,6 @@ from defectlab.synthesis.textures import SurfaceTextures
 
 __all__ = ["AnomalibDetector", "AnomalibSettings", "build", "laptop", "paper", "smoke"]
 
-MISSING = (
-    "{name} is a model of anomalib, which is not installed: take the extra that has it, "
-    'python -m pip install "defectlab[comparison]"; nearest, destseg and simplenet work without'
-)
 N_TEXTURES = 64
 
 
@@ -210,22 +206,21 @@ def _train(module: Any, images: Tensor, settings: AnomalibSettings, device: torc
     lightning = importlib.import_module("lightning.pytorch")
     batch_type: Any = importlib.import_module("anomalib.data").ImageBatch
 
-    def collate(indices: list[int]) -> Any:
-        chosen = images[indices]
+    def collate(items: list[tuple[Tensor]]) -> Any:
+        chosen = torch.stack([item[0] for item in items])
         shape = (len(chosen), *chosen.shape[2:])
         masks, labels = torch.zeros(shape, dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.long)
         return batch_type(image=chosen.float() / 255, gt_mask=masks, gt_label=labels)
 
-    generator = torch.Generator().manual_seed(settings.seed)
     size = min(settings.batch_size or 1, len(images))
-    loader = DataLoader(
-        list(range(len(images))),
+    loader: DataLoader[Any] = DataLoader(
+        TensorDataset(images),
         size,
         shuffle=True,
         collate_fn=collate,
-        generator=generator,
+        generator=torch.Generator().manual_seed(settings.seed),
         drop_last=len(images) > size,
-    )  # type: ignore[arg-type]  # a list of positions is a data set
+    )
     with tempfile.TemporaryDirectory() as spare:
         trainer = lightning.Trainer(
             **module.trainer_arguments

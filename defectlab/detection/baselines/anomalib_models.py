@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+
+MISSING = (
+    "{name} is a model of anomalib, which is not installed: take the extra that has it, "
+    'python -m pip install "defectlab[comparison]"; nearest, destseg and simplenet work without'
+)
 
 
 @dataclass(frozen=True)
@@ -45,3 +51,8 @@ MODELS: dict[str, Model] = {
     "cflow": Model("CFLOW-AD", "Cflow", 25, -1, 32, 256, "largest pixel", "Gudovskiy et al., WACV 2022"),
 }
 """Lengths of training are the papers', where anomalib gives none."""
+
+
+def installed() -> bool:
+    """Whether anomalib can be imported; it is not imported for that."""
+    return find_spec("anomalib") is not None

@@ -34,7 +34,7 @@ def laptop(**changes: Any) -> SimpleNetSettings:
     The paper's sigma fits the features of its backbone; for another one it is counted in their spread.
     """
     small: dict[str, Any] = {"backbone": "auto", "weights": "pocket", "size": (128, 128), "hidden": 256}
-    small |= {"noise": 0.25, "noise_unit": "spread", "epochs": 40, "batch_size": 8, "lr": 1e-3, "smoothing": 2.0}
+    small |= {"noise": 0.5, "noise_unit": "spread", "epochs": 40, "batch_size": 8, "lr": 1e-3, "smoothing": 2.0}
     return paper(**small | {"keep_features": True} | changes)
 
 
