@@ -55,26 +55,43 @@ class LinearGuess(nn.Module):
                 power += to_waves(part.to(total.device).float() / 127.5 - 1 - self.mean[row]).abs().square().sum(0)
             self.power[row] = (power / len(chosen)).clamp(min=LEAST)
 
-    def forward(self, x_t: Tensor, levels: Tensor, correction: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The noise: the guess, and the correction brought to the size that the guess's error has at each frequency.
+    def whitened(self, x_t: Tensor, levels: Tensor, rows: Tensor | None = None) -> Tensor:
+        """``x_t`` less the mean image, every frequency brought to unit variance: what the network sees.
 
         Args:
             x_t: ``(n, 3, h, w)``.
             levels: level of noise of each, int64 ``(n,)``.
-            correction: of the network, ``(n, 3, h, w)``; of unit variance where nothing is known.
             rows: class of each, int64 ``(n,)``; ``None`` for a model of one.
 
         Returns:
             float32, in the shape of ``x_t``.
         """
+        waves, _, whole = self._seen(x_t, levels, rows)
+        return from_waves(waves / whole.sqrt(), x_t.shape[-1])
+
+    def forward(self, x_t: Tensor, levels: Tensor, correction: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The noise: the guess, and the correction brought to the size that the guess's error has at each frequency.
+
+        Args:
+            x_t: as in `whitened`.
+            levels: likewise.
+            correction: of the network, ``(n, 3, h, w)``; of unit variance where nothing is known.
+            rows: as in `whitened`.
+
+        Returns:
+            float32, in the shape of ``x_t``.
+        """
+        waves, bar, whole = self._seen(x_t, levels, rows)
+        guess = (1 - bar).sqrt() / whole * waves  # covariance of noise and x_t over the power of x_t
+        error = (1 - (1 - bar) / whole).clamp(min=0).sqrt()  # 1 - covariance^2 / power
+        return from_waves(guess + error * to_waves(correction.float()), x_t.shape[-1])
+
+    def _seen(self, x_t: Tensor, levels: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Waves of ``x_t`` less its mean, ``abar``, and the power of ``x_t`` at each frequency."""
         row = torch.zeros_like(levels) if rows is None else rows
         bar = self.bars[levels].view(-1, 1, 1, 1)
-        power = self.power[row]
-        whole = bar * power + 1 - bar  # power of x_t
         waves = to_waves(x_t.float() - bar.sqrt() * self.mean[row])
-        guess = (1 - bar).sqrt() / whole * waves  # covariance of noise and x_t over the power of x_t
-        error = (bar * power / whole).sqrt()
-        return from_waves(guess + error * to_waves(correction.float()), x_t.shape[-1])
+        return waves, bar, bar * self.power[row] + 1 - bar
 
 
 def to_waves(images: Tensor) -> Tensor:

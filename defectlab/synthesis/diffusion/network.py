@@ -59,8 +59,10 @@ class NoiseNetwork(nn.Module):
         if (classes is None) == bool(self.n_classes):
             wanted = f"one of {self.n_classes} classes an image" if self.n_classes else "no classes"
             raise ValueError(f"classes: this network expects {wanted}, got {'none' if classes is None else 'some'}")
-        told = self._told(x_t, levels, classes)
-        return told if self.guess is None else self.guess(x_t, levels, told, classes)
+        if self.guess is None:
+            return self._told(x_t, levels, classes)
+        told = self._told(self.guess.whitened(x_t, levels, classes), levels, classes)
+        return self.guess(x_t, levels, told, classes)
 
     def _told(self, x: Tensor, levels: Tensor, classes: Tensor | None) -> Tensor:
         """What the U-Net says, which sees pixels or squares of them."""

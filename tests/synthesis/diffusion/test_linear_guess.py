@@ -62,6 +62,15 @@ def test_nothing_linear_is_left_and_the_error_has_the_size_that_the_correction_i
     torch.testing.assert_close(sizes[0], sizes[1], rtol=0.25, atol=0.02)
 
 
+def test_what_the_network_sees_has_unit_variance_at_every_frequency():
+    images, t = smooth_images(400), 8
+    guess = guess_of(images)
+    noise = torch.randn((400, 3, 16, 16), generator=torch.Generator().manual_seed(1))
+    x_t = SCHEDULE.noisy(images.float() / 127.5 - 1, t, noise)
+    power = to_waves(guess.whitened(x_t, torch.full((400,), t))).abs().square().mean(0)
+    assert float(power.mean()) == pytest.approx(1, rel=0.02) and power.min() > 0.7 and power.max() < 1.4
+
+
 def test_each_class_has_its_own_row_and_the_last_is_of_all():
     images = torch.cat([smooth_images(20, 80), smooth_images(20, 180)])
     guess = guess_of(images, torch.arange(40) // 20, rows=3)
