@@ -12,8 +12,9 @@ import pandas as pd
 from defectlab.data.anomaly_layout import category_of
 from defectlab.data.base import SurfaceDataset
 from defectlab.experiments.categories import Unit, Units
+from defectlab.experiments.contents import contents
 from defectlab.experiments.student_teacher_parameters import PAIRED, StudentTeacherParameters
-from defectlab.files import slug
+from defectlab.files import fingerprint, slug
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
@@ -55,8 +56,8 @@ def perturbation(params: StudentTeacherParameters, content: str) -> PerturbedSet
     strength = (params.strength[0], params.strength[1]) if params.strength else None
     given: dict[str, Any] = {} if params.sampling_steps is None else {"steps": params.sampling_steps}
     given |= {} if params.profile == "paper" else {"batch_size": FEW}
-    chosen = {"content": content, "extra": params.extra, "sampler": params.sampler, "label": params.label}
-    return replace(preset, strength=strength, opacity=(params.opacity[0], params.opacity[1]), **chosen, **given)
+    given |= {"content": content, "extra": params.extra, "sampler": params.sampler, "label": params.label}
+    return replace(preset, strength=strength, opacity=(params.opacity[0], params.opacity[1]), **given)
 
 
 def make_synthesizer(params: StudentTeacherParameters, unit: Unit, content: str, folder: Path) -> PerturbedDdpm:
@@ -116,8 +117,11 @@ def synthesise(
     for (name, content), maker in makers.items():
         normals = _unit(units, name).train
         maker.fit(normals)
+        # another folder for other images or another model, so that a set never goes on from a foreign one
+        model = "none" if maker.trained is None else maker.trained.fingerprint
+        key = fingerprint({"model": model, "normals": contents(normals)})
         for seed in params.seeds:
-            out = root / slug(f"{name}-{content}-seed-{seed}")
+            out = root / slug(f"{name}-{content}-{key}-seed-{seed}")
             made[name, content, seed] = maker.synthesize(normals, params.n_synthetic or 2, seed, out)
     return made
 

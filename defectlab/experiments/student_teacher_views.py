@@ -74,8 +74,8 @@ def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.Da
     long = pd.concat(tables).rename(columns={"step": "epoch"})
     shown = [name for name in LOSSES if name in long]
     long = long.melt(["method", "seed", "epoch"], shown, var_name="metric").dropna(subset="value")
-    long = long.groupby(["method", "seed", "epoch", "metric"], as_index=False, sort=False)["value"].mean()
-    return long.replace({"metric": LOSSES})
+    means = long.groupby(["method", "seed", "epoch", "metric"], sort=False)["value"].mean().reset_index()
+    return means.replace({"metric": LOSSES})
 
 
 def all_tests(units: Units) -> SurfaceDataset:
@@ -102,7 +102,7 @@ def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, category
     rows = [GridRow("Image", images, ids), GridRow("Ground truth", masks, ids)]
     for arm in compared(params):
         maps, ends = _kept(run, arm, category)
-        rows.append(heat_row(method(arm).name, maps[: len(positions)], ends, ids, method=arm))
+        rows.append(heat_row(method(arm).name, list(maps[: len(positions)]), ends, ids, method=arm))
     return rows
 
 
