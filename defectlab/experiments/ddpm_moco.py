@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+import torch
 
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
-from defectlab.detection.moco.model import is_transformer
+from defectlab.detection.moco.batches import check_batches
+from defectlab.detection.moco.model import is_transformer, make_backbone
 from defectlab.detection.moco.settings import laptop as moco_laptop
+from defectlab.detection.moco.training import classes_of
+from defectlab.experiments.contents import contents
 from defectlab.experiments.contrast import Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
@@ -26,6 +29,7 @@ from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classical import ClassicalSettings
 from defectlab.synthesis.diffusion.ddpm import Ddpm
 from defectlab.synthesis.diffusion.settings import DiffusionSettings, SamplingSettings
+from defectlab.synthesis.store import collect
 
 LARGEST = 224
 """Side of the views that encoders are trained on, at most; larger images are made smaller."""
@@ -45,7 +49,8 @@ def load(params: DdpmMocoParameters) -> ClassSplits:
     sampling_settings(params)
     data = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
     for backbone in params.backbones:
-        moco_settings(params, backbone)
+        make_backbone(moco_settings(params, backbone))
+    _require_batches(params, data)
     least = 2 * len(data.classes)
     if min(params.n_compared or least, params.n_generated or least) < least:
         raise ValueError(
@@ -125,24 +130,27 @@ def generate(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run
     assert params.n_generated is not None  # every profile gives it
     seed = params.generator_seed
     place = run.path.parent / "generated" / f"{ddpm.fingerprint}-seed-{seed}"
-    made = ddpm.synthesize(data.train, params.n_generated, seed, place)
-    return export(params, made)
+    return ddpm.synthesize(data.train, params.n_generated, seed, place)
 
 
-def export(params: DdpmMocoParameters, made: SyntheticSet) -> SyntheticSet:
-    """Writes the images and their records where ``out`` says too; gives the set back."""
-    if params.out:
-        from defectlab.synthesis import store
+def export(params: DdpmMocoParameters, made: SyntheticSet) -> pd.DataFrame:
+    """Writes the images and their records where ``out`` says; the table names the folder, and is empty without one.
 
-        store.save(made, Path(params.out).expanduser())
-    return made
+    A second call writes what is missing.
+    """
+    if not params.out:
+        return pd.DataFrame(columns=["images", "folder"])
+    folder = Path(params.out).expanduser()
+    settings = {"contents": contents(made)}
+    collect(lambda indices: [made.items[i] for i in indices], len(made), name=made.name, settings=settings, out=folder)
+    return pd.DataFrame([{"images": len(made), "folder": str(folder)}])
 
 
 def compare(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run) -> Comparison:
     """GAN, VAE and flow beside diffusion on the same images, or diffusion alone where they are not asked for."""
     assert params.n_compared is not None  # every profile gives it
     generators: dict[str, Generator] = {}
-    if "comparators" in params.questions:
+    if params.compare_generators:
         folder, seed = models_folder(run), params.generator_seed
         size, classical = ddpm.settings.size, ddpm.classical
         generators = comparators(params.profile, folder, data.classes, size, classical, params.device, seed)
@@ -155,7 +163,7 @@ def compare(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run)
 
 def samplers(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run) -> pd.DataFrame:
     """Samplers and steps: seconds an image and distance to real images; empty where not asked for."""
-    if "samplers" not in params.questions:
+    if not params.compare_samplers:
         return pd.DataFrame(columns=["sampler", "steps", "seconds", "metric", "distance", "seed", "images"])
     few = max(2 * len(data.classes), (params.n_compared or 0) // 3)
     ways, seed = SAMPLERS[params.profile], params.generator_seed
@@ -165,7 +173,7 @@ def samplers(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run
 def conditional(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run) -> pd.DataFrame:
     """One model that is told the class beside one a class; empty where not asked for."""
     columns = ["model", "share", "steps", "guidance", "train_seconds", "class", "metric", "value", "seed"]
-    if "conditional" not in params.questions or ddpm.conditional:
+    if not params.compare_conditional or ddpm.conditional:
         return pd.DataFrame(columns=columns)
     few = max(2 * len(data.classes), params.n_compared or 0)
     return class_conditional(run, ddpm, data.train, data.test, features_of(params), few, params.generator_seed)
@@ -197,13 +205,28 @@ def train_encoders(params: DdpmMocoParameters, data: ClassSplits, made: Syntheti
 def encoder_jobs(params: DdpmMocoParameters, data: ClassSplits, made: SyntheticSet) -> list[Contrast]:
     """The trainings: seed by seed, so that what is finished is a comparison."""
     size = moco_settings(params, params.backbones[0]).size
-    cut = round(TRAINED * len(made))
-    sources: dict[str, Any] = {"augmented": (made.subset(indices=range(cut)), len(made)), "original": (data.train, 0)}
-    test = data.test if params.test_on == "real" else made.subset(indices=range(cut, len(made)))
-    wanted = {name for _, name in params.arms}
-    held = {name: (HeldImages(source, size), n) for name, (source, n) in sources.items() if name in wanted}
-    tested, jobs = HeldImages(test, size), []
+    held: dict[str, tuple[HeldImages, int]] = {"original": (HeldImages(data.train, size), 0)}
+    generated, cut = HeldImages(made, size), _cut(len(made))
+    held["augmented"] = generated.subset(indices=range(cut)), len(made)
+    of_generated = params.test_on == "generated"
+    tested = generated.subset(indices=range(cut, len(made))) if of_generated else HeldImages(data.test, size)
+    jobs = []
     for seed, backbone, (kind, name) in product(params.seeds, params.backbones, params.arms):
         settings, regime = moco_settings(params, backbone), setting_of(params, backbone).regime
         jobs.append(Contrast(kind, settings, seed, held[name][0], tested, regime, name, held[name][1]))
     return jobs
+
+
+def _cut(n_generated: int) -> int:
+    """How many of the generated images are trained on."""
+    return round(TRAINED * n_generated)
+
+
+def _require_batches(params: DdpmMocoParameters, data: ClassSplits) -> None:
+    """Stops before any training where a pretraining could not fill a batch."""
+    settings = moco_settings(params, params.backbones[0])
+    labels, names = classes_of(data.train)
+    made = torch.arange(_cut(params.n_generated or 0)) % len(names)
+    parts = {"original": labels, "augmented": made}
+    for kind in params.kinds_of_data:
+        check_batches(parts[kind], names, settings.batch_size, settings.batch_composition)

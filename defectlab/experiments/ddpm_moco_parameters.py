@@ -27,7 +27,6 @@ BACKBONES = {
 }
 """Short names beside timm's own."""
 BOTH = "both"
-QUESTIONS = ("comparators", "samplers", "conditional")
 TESTS = ("real", "generated")
 
 
@@ -43,7 +42,7 @@ class DdpmMocoParameters(Parameters):
     loss: str = parameter("both", help="original, improved, literal, both (first two) or all", choices=tuple(LOSSES))
     batches: str = parameter("shuffled", help="shuffled, or single_class", choices=("shuffled", "single_class"))
     batch_norm: str = parameter("plain", help="plain, shuffled or group", choices=("plain", "shuffled", "group"))
-    baselines: list[str] = parameter(["untrained", "supervised"], help="beside the losses", choices=BASELINES)
+    baselines: bool = parameter(True, help="untrained and supervised backbones beside the losses")
     seeds: list[int] = parameter([0, 1], help="one pretraining and one head each", low=0, high=99_999)
     profile: str = parameter("laptop", help="smoke (seconds), laptop (minutes), paper (one GPU)", choices=PROFILES)
     backbone: str | None = parameter(None, help="timm name, vit_tiny, vit_base or both; None: the profile's first")
@@ -57,9 +56,9 @@ class DdpmMocoParameters(Parameters):
                                     choices=("ddpm", "ddim", "dpm_solver"))  # fmt: skip
     steps: int | None = parameter(None, help="of the sampler, a divisor of 1000; None: the preset's", low=1, high=1000)
     guidance: float = parameter(1.0, help="weight of the class in a conditional model; 1: none", low=1, high=20)
-    questions: list[str] = parameter(
-        ["comparators", "samplers"], help="also asked: comparators, samplers, conditional", choices=QUESTIONS
-    )
+    compare_generators: bool = parameter(True, help="train GAN, VAE and flow beside diffusion")
+    compare_samplers: bool = parameter(True, help="ask the models in other ways and fewer steps")
+    compare_conditional: bool = parameter(False, help="train one model for all classes beside one a class")
     n_compared: int | None = parameter(None, help="images that generators are judged on; None: the profile's", low=4)
     epochs: int | None = parameter(None, help="of the pretraining; None: the profile's", low=1, high=10_000)
     batch_size: int | None = parameter(None, help="of the pretraining; None: the profile's", low=2)
@@ -75,7 +74,7 @@ class DdpmMocoParameters(Parameters):
 
     paper: ClassVar[str] = "ddpm_moco"
     pairs: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "smoke": ("test_resnet", "test_vit"),
+        "smoke": ("test_resnet", "vit_tiny_patch16_224"),
         "laptop": ("resnet10t", "vit_tiny_patch16_224"),
         "paper": ("resnet50", "vit_base_patch16_224"),
     }
@@ -120,7 +119,7 @@ class DdpmMocoParameters(Parameters):
     }
 
     def __post_init__(self) -> None:
-        for name in ("classes", "baselines", "seeds", "questions"):
+        for name in ("classes", "seeds"):
             values = getattr(self, name)
             if len(set(values)) != len(values):
                 raise ValueError(f"{name}: expected each once, got {values}")
@@ -144,9 +143,14 @@ class DdpmMocoParameters(Parameters):
         return LOSSES[self.loss]
 
     @property
+    def kinds_of_data(self) -> tuple[str, ...]:
+        """Kinds of data that are trained on, augmented ones first."""
+        return DATA[self.data]
+
+    @property
     def arms(self) -> tuple[tuple[str, str], ...]:
         """What is compared, as (loss or baseline, data)."""
-        kinds = [*(name for name in BASELINES if name in self.baselines), *self.losses]
+        kinds = [*(BASELINES if self.baselines else ()), *self.losses]
         return tuple((kind, data) for data in DATA[self.data] for kind in kinds)
 
     @property

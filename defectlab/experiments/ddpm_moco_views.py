@@ -30,16 +30,16 @@ from defectlab.synthesis.diffusion.ddpm import Ddpm
 from defectlab.synthesis.diffusion.network import parameter_count
 
 
-def class_curves(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "augmented") -> list[ClassCurve]:
+def class_curves(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "") -> list[ClassCurve]:
     """Precision-recall curves of each class against the rest, of all losses and seeds on one kind of data.
 
     Args:
         params: losses and seeds are read.
         run: where the scores are.
         backbone: timm name.
-        data: ``"augmented"`` or ``"original"``.
+        data: ``"augmented"`` or ``"original"``; empty: the first of those that are trained on.
     """
-    curves = []
+    curves, data = [], data or params.kinds_of_data[0]
     for kind in params.losses:
         for seed in params.seeds:
             report = report_of(_table(params, run, "scores", method_name(kind, data), backbone, seed))
@@ -58,11 +58,10 @@ def base_rates(params: DdpmMocoParameters, data: ClassSplits) -> dict[str, float
     return _shares(data.test)
 
 
-def confusions(
-    params: DdpmMocoParameters, run: Run, backbone: str, data: str = "augmented"
-) -> dict[str, list[pd.DataFrame]]:
+def confusions(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "") -> dict[str, list[pd.DataFrame]]:
     """Counts of predicted classes by true class, by method: one table a seed."""
-    methods = [method_name(kind, data) for kind, of in params.arms if of == data]
+    data = data or params.kinds_of_data[0]
+    methods = [method_name(kind, of) for kind, of in params.arms if of == data]
     return {
         name: [report_of(_table(params, run, "scores", name, backbone, seed)).confusion for seed in params.seeds]
         for name in methods

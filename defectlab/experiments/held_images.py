@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -41,7 +42,7 @@ class HeldImages(SurfaceDataset):
         """All images, uint8 ``(n, 3, size, size)``."""
         return self._pixels[[self._position[record.id] for record in self.records]]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Twelve hexadecimal digits of images and classes, in order."""
         found = hashlib.sha256(repr([(record.defect, record.group) for record in self.records]).encode())
@@ -53,4 +54,5 @@ class HeldImages(SurfaceDataset):
         chosen = [self._position[record.id] for record in other.records]
         other._pixels = self._pixels[chosen]  # what is left out is let go
         other._position = {record.id: i for i, record in enumerate(other.records)}
+        other.__dict__.pop("digest", None)
         return other

@@ -83,6 +83,20 @@ def test_steps_that_do_not_divide_the_levels_are_refused_before_images_are_loade
         ddpm_moco.load(resolved(steps=7))
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"backbone": "resnet_10"}, "backbone 'resnet_10' is not a model of timm"),
+        ({"batch_size": 16, "data": "original"}, "a batch takes 16 images, the data set holds 8"),
+        ({"batches": "single_class"}, "batches of one class take 8 images of it, too few in: corrosion"),
+        ({"queue": 4}, "queue must hold a batch: got queue=4, batch_size=8"),
+    ],
+)
+def test_a_pretraining_that_could_not_begin_is_refused_before_diffusion(values, message):
+    with pytest.raises(ValueError, match=message):
+        ddpm_moco.load(resolved(**values))
+
+
 def test_too_few_images_to_judge_all_classes_on_are_refused():
     with pytest.raises(ValueError, match="4 classes need 8 images at least, got 20 and 4"):
         ddpm_moco.load(resolved(n_compared=4))
@@ -90,14 +104,14 @@ def test_too_few_images_to_judge_all_classes_on_are_refused():
 
 @pytest.fixture(scope="module")
 def trained(data, made, tmp_path_factory):
-    params = resolved(data="augmented", baselines=["untrained"], loss="improved")
+    params = resolved(data="augmented", loss="improved")
     run = Run.open(tmp_path_factory.mktemp("runs"), "ddpm_moco", params)
     return params, run, ddpm_moco.train_encoders(params, data, made, run)
 
 
 def test_the_rows_of_the_encoders_say_method_setting_and_count(trained):
     _, _, rows = trained
-    assert set(rows["method"]) == {"untrained", "moco_improved"} and set(rows["n_aug"]) == {40}
+    assert set(rows["method"]) == {"untrained", "supervised", "moco_improved"} and set(rows["n_aug"]) == {40}
     assert {"ap_step_dent", "ap_step_good", "map_step", "mean_norm"} <= set(rows["metric"])
 
 
@@ -114,7 +128,7 @@ def test_histories_and_the_table_of_collapse_are_those_of_pretrainings_alone(tra
     history = views.histories(params, run, "test_resnet")
     assert set(history["method"]) == {"moco_improved"} and {"loss", "mean_norm"} <= set(history["metric"])
     assert len(views.collapse_table(params, run).frame) == 1
-    assert set(views.confusions(params, run, "test_resnet")) == {"untrained", "moco_improved"}
+    assert set(views.confusions(params, run, "test_resnet")) == {"untrained", "supervised", "moco_improved"}
 
 
 def test_without_a_pretraining_there_is_no_history(trained):
@@ -128,7 +142,9 @@ def test_base_rates_are_those_of_the_test_images(data, trained):
 
 
 def test_exported_images_lie_where_out_says(made, tmp_path):
-    ddpm_moco.export(resolved(out=str(tmp_path / "made")), made)
+    params = resolved(out=str(tmp_path / "made"))
+    assert [len(ddpm_moco.export(params, made)) for _ in range(2)] == [1, 1]
+    assert ddpm_moco.export(resolved(), made).empty
     assert len(list((tmp_path / "made" / "images").glob("*.png"))) == 40
 
 

@@ -19,7 +19,7 @@ def test_without_values_it_is_the_laptop_profile_with_two_losses_two_seeds_and_b
 
 
 def test_the_line_of_the_paper_trains_one_loss_on_a_small_transformer():
-    params = resolved(backbone="vit_tiny", loss="improved", data="augmented", baselines="[]")
+    params = resolved(backbone="vit_tiny", loss="improved", data="augmented", baselines="false")
     assert params.backbones == ("vit_tiny_patch16_224",) and params.methods == ("moco_improved",)
 
 
