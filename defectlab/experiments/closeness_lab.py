@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def by_count(dim: int, counts: Sequence[int], repeats: int, seed: int) -> pd.Dat
         Columns ``count, measure, value, low, high``: mean and middle 80 %; the kernel distance is multiplied by
         1000, and the Fréchet distance is there once more as `expected_frechet` has it.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in counts:
         generator = torch.Generator().manual_seed(seed * 100_003 + count)
         found: dict[str, list[float]] = {"Fréchet": [], "kernel, x 1000": []}
@@ -72,7 +73,7 @@ def to_infinity(real: Tensor, made: Tensor, counts: Sequence[int], repeats: int,
     Source: Chong and Forsyth 2020.
     """
     generator = torch.Generator().manual_seed(seed)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in counts:
         values = []
         for _ in range(repeats):
@@ -100,7 +101,7 @@ def same_moments(n: int, dim: int, seed: int) -> pd.DataFrame:
     rare = 0.1
     high, low = ((1 - rare) / rare) ** 0.5, -((rare / (1 - rare)) ** 0.5)
     two = torch.where(torch.rand(n, dim, generator=generator) < rare, high, low).double()
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, other in (("another normal sample", second), ("two values a coordinate", two)):
         frechet = frechet_distance(normal, other, floor_splits=0).distance
         rows.append((name, frechet, 1000 * kernel_distance(normal, other, subsets=1).whole))
@@ -164,7 +165,7 @@ def judge_sets(features: Mapping[str, Tensor]) -> pd.DataFrame:
     """
     train, unseen = features["train"], features["held out"]
     own = mean_pairwise_distance(train)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, made in features.items():
         if name in ("train", "held out"):
             continue

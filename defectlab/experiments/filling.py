@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def fill_by_replacement(correlation: float, known: float, resamplings: int, n: i
 
 def by_resamplings(correlation: float, known: float, counts: Sequence[int], n: int, seed: int) -> pd.DataFrame:
     """What `fill_by_replacement` gives by number of resamplings: columns ``resamplings, mean, deviation``."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in counts:
         drawn = fill_by_replacement(correlation, known, count, n, seed)
         rows.append((count, float(drawn.mean()), float(drawn.std())))
@@ -97,7 +98,7 @@ def by_weight(weights: Sequence[float], n: int, seed: int) -> pd.DataFrame:
     edges = np.linspace(-2.2, 1.6, 77)
     frames = []
     for weight in weights:
-        share = np.histogram(np.clip(guided(weight, n, seed), -2.2, 1.6), edges)[0] / n / np.diff(edges)
+        share = np.histogram(guided(weight, n, seed).clamp(-2.2, 1.6).numpy(), edges)[0] / n / np.diff(edges)
         frames.append(pd.DataFrame({"x": (edges[:-1] + edges[1:]) / 2, "density": share, "weight": f"w = {weight:g}"}))
     return pd.concat(frames, ignore_index=True)
 
@@ -164,7 +165,7 @@ def sweep(easel: Easel, prompt: str, name: str, values: Sequence[float], n: int,
     Returns:
         Columns ``value, inside, outside`` (change in grey levels, means over the draws) and ``image``, the first draw.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for value in values:
         painted = easel.paint(prompt, n, **{**fixed, name: value})
         inside, outside = np.mean([easel.change(image) for image in painted], axis=0)
@@ -187,7 +188,7 @@ def strokes_left(widths: Sequence[int], cell: int, n: int, seed: int) -> pd.Data
     """
     rng = np.random.default_rng(seed)
     side = 32 * cell
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for width in widths:
         kept = []
         for _ in range(n):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,9 @@ def photograph(n_parts: int, n_photos: int, seed: int) -> Photographs:
         defective=False
     )
     called = rng.permutation(np.arange(n_parts) % 2)
-    images, labels, parts = [], [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    parts: list[int] = []
     for part in range(n_parts):
         whole = (normals[part].image * 255).permute(1, 2, 0).numpy()
         for _ in range(n_photos):
@@ -82,7 +85,7 @@ def split_two_ways(photos: Photographs, repeats: int, seed: int) -> pd.DataFrame
     Returns:
         Columns ``split, repeat, AP``; the truth is one half, the base rate.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     classes = photos.labels.astype(str)
     own = np.arange(len(photos.labels)).astype(str)
     for repeat in range(repeats):
@@ -154,7 +157,7 @@ def best_of_many(
     ])  # fmt: skip
     truth = true_average_precision(separation, n_positive / (n_positive + n_negative))
     spread = float(drawn.std())
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in counts:
         rows.append((count, "reported", float(drawn[:, :count].max(1).mean())))
         rows.append((count, "bound", float(drawn.mean()) + chosen_from(count, spread)))
@@ -178,7 +181,7 @@ def mask_sources(n: int, size: tuple[int, int], seed: int) -> pd.DataFrame:
     Returns:
         Columns ``source`` and those of `SHAPE`.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for split, name in (("test", "real, test"), ("train", "real, training")):
         scale = 1.01 * n / (110 if split == "test" else 246)
         real = load_dataset("surfaces", split, size=size, scale=scale, seed=seed).subset(normal=False)
@@ -201,7 +204,7 @@ def tell_apart(shapes: pd.DataFrame, reference: str, seed: int) -> pd.DataFrame:
     Returns:
         Columns ``source, AUROC``, cross-validated: one half where the two are alike, 1 where they share nothing.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     ours = shapes[shapes["source"] == reference]
     for name in shapes["source"].unique():
         if name == reference:

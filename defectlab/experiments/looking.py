@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def read(whole: SurfaceDataset, chosen: Sequence[int]) -> Seen:
 
 def counts(seen: Mapping[str, Seen]) -> pd.DataFrame:
     """Images of the whole splits by class of defect, and the share of defective ones."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, split in seen.items():
         labels = split.whole.labels
         by_class = (
@@ -93,7 +94,7 @@ def measure_masks(seen: Seen) -> pd.DataFrame:
         sides), ``contrast`` (difference of mean grey between the defect and a ring around it, over the deviation
         inside the ring).
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for record, image, mask in zip(seen.dataset.records, seen.images, seen.masks, strict=True):
         if record.label and mask is not None and mask.any():
             rows.append(
@@ -122,7 +123,7 @@ def lost_masks(seen: Seen, factors: Sequence[int]) -> pd.DataFrame:
         Columns ``factor, resampling, lost``.
     """
     masks = [mask for mask in seen.masks if mask is not None and mask.any()]
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for factor in factors:
         for name, shrink in SHRINKS.items():
             lost = [not shrink(mask, factor).any() for mask in masks]
@@ -144,7 +145,7 @@ def cheap_detectors(seen: Seen) -> pd.DataFrame:
         "brightest hundredth": np.quantile(flat, 0.99, axis=1),
         "mean gradient": np.array([np.hypot(*np.gradient(image)).mean() for image in grey]),
     }
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, score in scores.items():
         score = score if auroc(seen.labels, score) >= 0.5 else -score
         rows.append((name, average_precision(seen.labels, score), auroc(seen.labels, score)))
@@ -178,7 +179,7 @@ def plant_copies(seen: Mapping[str, Seen], n: int, seed: int) -> list[Imprint]:
 
 def copies_table(imprints: Sequence[Imprint]) -> pd.DataFrame:
     """Sets of near-identical images, one line each."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for found in find_duplicates(imprints):
         names = ", ".join(member.path for member in found.members)
         rows.append((found.kind, " and ".join(found.splits), names, found.correlation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ def threshold_protocols(
     Returns:
         Columns ``n_positive, protocol, f1, low, high``: mean over the repeats and the middle 80 %.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in n_positives:
         rng = np.random.default_rng((seed, count))
         negatives = round(count * (1 - base_rate) / base_rate)
@@ -147,7 +148,7 @@ def bootstrap_behaviour(
         AP on infinitely many images.
     """
     truth = true_average_precision(separation, base_rate)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in n_positives:
         rng = np.random.default_rng((seed, count))
         negatives = round(count * (1 - base_rate) / base_rate)
@@ -176,7 +177,7 @@ def paired_and_unpaired(n_seeds: Sequence[int], shared: float, own: float, gap: 
     Returns:
         Columns ``n_seeds, pairing, difference, low, high, half_width``.
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for count in n_seeds:
         rng = np.random.default_rng((seed, count))
         luck = shared * rng.standard_normal(count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,7 @@ def visible(
         Columns ``opacity, share, by more than``.
     """
     made = [ingredients(size, law, seed + i) for i in range(n)]
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for opacity in opacities:
         pairs = [(pixels, blend(pixels, source, mask, opacity), mask) for pixels, source, mask in made]
         for level in levels:

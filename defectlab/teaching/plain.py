@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::\w+:.*\n)*)(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::\w+:[^\n]*\n)*)(.*?)^```$", re.M | re.S)
 LABELLED = re.compile(r"\$\$\s*\(([\w-]+)\)")
 FIGURE = re.compile(r'name="(fig-[\w-]+)"')
 CITED = re.compile(r"\{cite\w*\}`([^`]+)`")
@@ -58,16 +58,17 @@ def plain(text: str, known: References) -> str:
 
 
 def works(bibliography: Path) -> dict[str, tuple[str, str]]:
-    """Short and full form of each entry of a BibTeX file: ``(Perlin 2002)``, and authors, year, title."""
+    """Short and full form of each entry of a BibTeX file: ``Perlin 2002``, and authors, year, title."""
     from pybtex.database import parse_file  # with the packages of the book
+    from pybtex.richtext import Text
 
     found = {}
     for key, entry in parse_file(str(bibliography)).entries.items():
-        people = [" ".join(person.last_names) for person in entry.persons.get("author", [])]
+        people = [str(Text.from_latex(" ".join(person.last_names))) for person in entry.persons.get("author", [])]
         year = entry.fields.get("year", "undated")
-        short = people[0] if len(people) == 1 else " and ".join(people) if len(people) == 2 else f"{people[0]} et al."
-        names, title = ", ".join(people), _without_braces(entry.fields["title"])
-        found[key] = (f"{_without_braces(short)} {year}", f"{_without_braces(names)} ({year}). *{title}.*")
+        short = f"{people[0]} et al." if len(people) > 2 else " and ".join(people)
+        title = str(Text.from_latex(entry.fields["title"]))
+        found[key] = (f"{short} {year}", f"{', '.join(people)} ({year}). *{title}.*")
     return found
 
 
@@ -115,11 +116,6 @@ def _work(key: str, known: References) -> tuple[str, str]:
 
 def _without_prefix(key: str) -> str:
     return re.sub(r"^[a-z]{2,3}-", "", key)
-
-
-def _without_braces(text: str) -> str:
-    text = re.sub(r"\{\\['\"`^]?\s*\{?(\w)\}?\}", r"\1", text)
-    return re.sub(r"[{}\\]", "", text).replace("'e", "é")
 
 
 def _is_kept(target: str, known: References) -> bool:

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
@@ -29,6 +30,7 @@ class Bench:
 
     def show(self, plot, caption="", name=""):
         self.figures.append((name, plot.alt, caption))
+        plt.close(plot.figure)
 
     def run(self, cell):
         body = ast.parse(cell.source).body
