@@ -85,17 +85,21 @@ def conditional_curves(frame: pd.DataFrame, profile: str = "laptop", title: str 
     """
     chosen = _of_metric(frame[frame["class"] == "all"], metric)
     distance = protocol(metric).split(",")[0]
-    lines = chosen.groupby(["model", "guidance", "share"])["value"].mean()
+    means = chosen.groupby(["model", "guidance", "share"], as_index=False)["value"].mean()
+    arms = list(dict.fromkeys(zip(means["model"].astype(str), means["guidance"].astype(float), strict=True)))
     said = []
     with styled():
         figure, axes = plt.subplots(figsize=size("column"))
-        for place, ((model, guidance), points) in enumerate(lines.groupby(level=["model", "guidance"])):
-            values = points.droplevel(["model", "guidance"])
+        for place, (model, guidance) in enumerate(arms):
+            points = means[(means["model"] == model) & (means["guidance"] == guidance)]
+            shares, values = points["share"].astype(float).tolist(), points["value"].astype(float).tolist()
             name = model if model == "one a class" else f"{model}, guidance {guidance:g}"
             colour, marker, line = _CONDITIONAL[place % len(_CONDITIONAL)]
-            axes.plot(values.index, values, color=colour, marker=marker, linestyle=line, label=name)
-            said += [f"{name}: {value:.2f} at {share:.0%} of the steps." for share, value in values.items()]
-        shares = sorted(set(chosen["share"]))
+            axes.plot(shares, values, color=colour, marker=marker, linestyle=line, label=name)
+            said += [
+                f"{name}: {value:.2f} at {share:.0%} of the steps." for share, value in zip(shares, values, strict=True)
+            ]
+        shares = sorted(set(means["share"].astype(float)))
         axes.set(xscale="log", xlabel="Training steps, of all class models together", ylabel=distance)
         axes.set_xticks(shares, [f"{share:.0%}" for share in shares])
         axes.set_xticks([], minor=True)
