@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import UNet2DModel
@@ -31,7 +31,7 @@ class NoiseNetwork(nn.Module):
         self.guess: LinearGuess | None = None
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             torch.manual_seed(settings.seed if seed is None else seed)
-            self.unet: Any = _unet(settings, n_classes)
+            self.unet = cast(Any, _unet(settings, n_classes))
             if settings.attention == "linear":
                 _make_linear(self.unet)
         if settings.guess == "linear":
