@@ -162,6 +162,9 @@ def build(settings: AnomalibSettings, place: Path) -> Any:
         options["pre_trained"] = settings.weights == "imagenet"
     if "dtd_dir" in takes:
         options["dtd_dir"] = _textures(settings, place)
+    if "fiber_batch_size" in takes and settings.size and settings.batch_size:
+        places = settings.batch_size * (settings.size[0] // 32) * (settings.size[1] // 32)
+        options.setdefault("fiber_batch_size", min(64, places))  # 64 is anomalib's; small images have fewer places
     unknown = [name for name in options if name not in takes]
     if unknown:
         raise ValueError(f"options {unknown} are not arguments of anomalib's {form.__name__}: {', '.join(takes)}")

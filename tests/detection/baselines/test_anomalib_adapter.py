@@ -146,9 +146,7 @@ if importlib.util.find_spec("anomalib"):  # the extra `comparison` is not among 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["patchcore", "draem", "reverse_distillation", "cflow"])
     def test_anomalib_itself_trains_scores_and_is_read_back(name, tmp_path):
-        options = {"fiber_batch_size": 16, "backbone": "resnet18"} if name == "cflow" else {}
-        if name in ("patchcore", "reverse_distillation"):
-            options["backbone"] = "resnet18"
+        options = {"backbone": "resnet18"} if name != "draem" else {}
         detector = make_baseline(name, "smoke", device="cpu", options=options).fit(surfaces(4))
         test = surfaces(1, 1, start=10)
         scores = detector.score(test)
