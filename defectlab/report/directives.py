@@ -22,6 +22,7 @@ from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
 from defectlab.report.stored import stored_runs
+from defectlab.report.stored.grid_tables import stored_grid_claims, stored_grid_counts, stored_grid_means
 from defectlab.report.stored.localisation import stored_ablation, stored_localisation, stored_orderings
 from defectlab.report.stored.studies import stored_loss_claims, stored_losses
 from defectlab.report.stored.tables import LEADS, classes_table, overview_table, run_table, stored_findings
@@ -89,6 +90,9 @@ TABLES: dict[str, Callable[[str], ReportTable]] = {
     "ablation": lambda paper: printed_ablation(),
     "claims": claims_table,
     "differences": differences_table,
+    "grid_claims": stored_grid_claims,
+    "grid_counts": stored_grid_counts,
+    "grid_means": stored_grid_means,
     "loss_claims": stored_loss_claims,
     "localisation": stored_localisation,
     "losses": stored_losses,
