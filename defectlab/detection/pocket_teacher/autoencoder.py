@@ -22,12 +22,13 @@ DECODER_WIDTH, DECODER_BLOCKS, DECODER_HEADS = 96, 2, 3
 
 @dataclass(frozen=True)
 class Filled:
-    """What the decoder says of every place, shape ``(n, places, ...)``.
+    """What the network says of the images.
 
     Attributes:
-        pixels: of the patch, normalised, ``3 * patch * patch`` values, rows before columns before colours.
-        features: of the pocket encoder at the place; ``None`` where they are not learnt.
-        tokens: the encoder's output at the places it saw.
+        pixels: of every patch, normalised, ``(n, places, 3 * patch * patch)``, rows before columns before colours.
+        features: of the pocket encoder at the places that were seen, shape ``(n, k, C)``; ``None`` where they are not
+            learnt. The encoder itself tells them, not the decoder.
+        tokens: the encoder's output at the places that were seen, shape ``(n, k, width)``.
     """
 
     pixels: Tensor
@@ -56,7 +57,7 @@ class MaskedAutoencoder(nn.Module):
             self.blocks = nn.Sequential(*(Block(DECODER_WIDTH, DECODER_HEADS) for _ in range(DECODER_BLOCKS)))
             self.norm = nn.LayerNorm(DECODER_WIDTH)
             self.to_pixels = nn.Linear(DECODER_WIDTH, 3 * self.patch**2)
-            self.to_features = nn.Linear(DECODER_WIDTH, features) if features else None
+            self.to_features = nn.Linear(width, features) if features else None
         grid = settings.side // self.patch
         self.places = grid * grid
         fixed = torch.cat([torch.zeros(1, width), sine_positions(grid, width)])[None]
@@ -80,7 +81,7 @@ class MaskedAutoencoder(nn.Module):
         places = self.mask_token.to(known.dtype).expand(n, self.places, -1)
         places = places.scatter(1, seen[..., None].expand(-1, -1, known.shape[2]), known) + self.positions
         decoded = self.norm(self.blocks(places))
-        features = None if self.to_features is None else self.to_features(decoded)
+        features = None if self.to_features is None else self.to_features(tokens)
         return Filled(self.to_pixels(decoded), features, tokens)
 
 
@@ -115,10 +116,10 @@ def pixel_loss(predicted: Tensor, images: Tensor, seen: Tensor, patch: int, floo
 
 
 def feature_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean smooth L1 distance at all places; the target has mean 0 and deviation 1 at each (as data2vec has it).
+    """Mean smooth L1 distance; the target has mean 0 and deviation 1 at each place (as data2vec has it).
 
     Args:
-        predicted: ``(n, places, C)``.
+        predicted: ``(n, k, C)``.
         target: likewise.
     """
     return F.smooth_l1_loss(predicted.float(), F.layer_norm(target, target.shape[2:]))

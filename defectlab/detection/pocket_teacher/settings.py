@@ -35,8 +35,9 @@ class TeacherSettings:
             lack (dead leaves, as in Baradad et al. 2021).
         floor: deviation, in units of [0, 1], that even a flat patch is taken to have where the target is normalised:
             sensor noise is not worth learning.
-        features: weight of predicting the pocket encoder's features too; 0 is self-supervised. Above 0 the teacher
-            inherits what that encoder knows of procedural defects, whose masks it was shown.
+        features: weight of telling the pocket encoder's features too, at the places that are seen; 0 is
+            self-supervised. Above 0 the teacher inherits what that encoder knows of procedural defects, whose masks it
+            was shown.
         lr: highest learning rate of AdamW, reached after ``warm_up`` steps, then a cosine down to zero.
         warm_up: steps of linear warm-up.
         weight_decay: of AdamW.

@@ -86,7 +86,8 @@ class TeacherTrainer:
         loss = pixel_loss(filled.pixels, images, seen, self.network.patch, self.settings.floor)
         losses = {"pixels": loss.item()}
         if self.target is not None and filled.features is not None:
-            distance = feature_loss(filled.features, self.target(images))
+            target = self.target(images)
+            distance = feature_loss(filled.features, target.gather(1, seen[..., None].expand(-1, -1, target.shape[2])))
             losses["features"], loss = distance.item(), loss + self.settings.features * distance
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
