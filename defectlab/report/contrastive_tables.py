@@ -9,12 +9,13 @@ import pandas as pd
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.cells import rows_of_one_run, smoke_note, where
 from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
-from defectlab.report.ddpm_moco_tables import GENERATORS
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
 from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import ORDERING_RULE, evidence, of_ordering
+
+GENERATORS = ("ddpm", "gan", "vae", "flow")
 
 COMPARED = (
     ("moco_improved", "moco_original"),
@@ -135,7 +136,11 @@ def _number(metric: str, values: Sequence[float | None]) -> str:
     found = [value for value in values if value is not None]
     if not found:
         return "–"
-    return f"{found[0]:,.0f}" if metric == "parameters" else mean_and_sd(summarise(found), 3)
+    if metric == "parameters":
+        return f"{found[0]:,.0f}"
+    summary = summarise(found)
+    digits = next(digits for digits, below in ((3, 10), (1, 1000), (0, float("inf"))) if abs(summary.mean) < below)
+    return mean_and_sd(summary, digits)
 
 
 def signed(difference: PairedDifference | None) -> str:

@@ -26,7 +26,6 @@ from defectlab.report.summary import protocol, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import CELL_RULE, evidence, of_cell
 
-GENERATORS = ("ddpm", "gan", "vae", "flow")
 _STEMS = ("fid", "inception_score", "frechet", "kid", "kernel")
 """Metrics of Table 1: the paper's two, and distances that it does not print."""
 
@@ -43,12 +42,12 @@ _TABLE_2_NOTE = (
 
 
 def generation_table(rows: pd.DataFrame) -> ReportTable:
-    """Table 1: FID and Inception score of each class, the paper's value beside ours.
+    """Table 1: FID and Inception score of the images that diffusion makes of each class, the paper's value beside ours.
 
     Args:
         rows: result rows of one data set and one profile: metrics ``fid_<class>``, ``inception_score_<class>``, and
             ``frechet_<class>``, ``kid_<class>`` and ``kernel_<class>``, which stand below without a value of the paper,
-            as do classes and generators that the paper's table lacks.
+            as do classes that the paper's table lacks; other generators are in `contrastive_tables.generators_table`.
 
     Raises:
         ValueError: without rows, or if they mix data sets or profiles.
@@ -61,10 +60,9 @@ def generation_table(rows: pd.DataFrame) -> ReportTable:
     found = [name for name in set(rows["metric"]) if _split(name)[0] and name not in printed]
     columns += sorted(found, key=_place)
     lines = [
-        _line_1(rows, identity.key, column, printed.get(column) if identity.key == "ddpm" else None)
-        for identity in in_order({"ddpm", *set(GENERATORS) & set(rows["method"])})
+        _line_1(rows, column, printed.get(column))
         for column in columns
-        if (identity.key == "ddpm" and column in printed) or len(values_of(rows, identity.key, column))
+        if column in printed or len(values_of(rows, "ddpm", column))
     ]
     caption = f"DDPM-MoCo, Table 1: the paper on its aluminium plates, here on {where(rows)}"
     return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _TABLE_1_NOTE))
@@ -116,10 +114,10 @@ def published_precision_table() -> ReportTable:
     return ReportTable(pd.DataFrame(lines), "Table 2 of the paper, as printed", notes)
 
 
-def _line_1(rows: pd.DataFrame, key: str, column: str, paper: float | None) -> dict[str, object]:
+def _line_1(rows: pd.DataFrame, column: str, paper: float | None) -> dict[str, object]:
     stem, name = _split(column)
-    ours = values_of(rows, key, column)
-    place = {"method": method(key).name, "class": shown_class(name)}
+    ours = values_of(rows, "ddpm", column)
+    place = {"class": shown_class(name)}
     return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2)}
 
 
