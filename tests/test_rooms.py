@@ -49,4 +49,4 @@ def test_an_edit_of_the_synthesis_leaves_trainings_as_they_are():
     assert {"detect", "fidelity"} <= set(STEPS)
     for rooms in STEPS.values():
         files = {path.relative_to(PACKAGE).parts[0] for path in provenance._sources(rooms)}
-        assert files == {"data", "detection", "evaluation", "experiments"}
+        assert files <= {"data", "detection", "evaluation", "experiments"}

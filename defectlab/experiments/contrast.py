@@ -27,8 +27,22 @@ from defectlab.files import fingerprint, slug
 from defectlab.provenance import source_hash
 from defectlab.runs import Run
 
-ROOMS = ("data", "detection", "evaluation", "experiments/contrast", "experiments/held_images")
-"""Code that a training depends on; images count with their pixels, so `synthesis` is not among it."""
+ROOMS = (
+    "data/base",
+    "detection/backbones",
+    "detection/checkpoints",
+    "detection/config",
+    "detection/heads",
+    "detection/inputs",
+    "detection/keras",
+    "detection/moco",
+    "detection/sampling",
+    "detection/training",
+    "detection/weights",
+    "experiments/contrast",
+    "experiments/held_images",
+)
+"""Code that a training depends on; images count with their pixels, so what reads or makes them is not among it."""
 
 LOSSES = {"original": "original", "improved": "improved_mean_logit", "literal": "improved_eq7"}
 """Losses by the name that parameters give them: Eq. 5, the default reading of the improved one, Eq. 7 as printed."""

@@ -15,6 +15,7 @@ from defectlab.detection.moco.batches import check_batches
 from defectlab.detection.moco.model import is_transformer, make_backbone
 from defectlab.detection.moco.settings import laptop as moco_laptop
 from defectlab.detection.moco.training import classes_of
+from defectlab.experiments import collected
 from defectlab.experiments.contents import contents
 from defectlab.experiments.contrast import Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
@@ -23,6 +24,7 @@ from defectlab.experiments.generator_choices import SAMPLERS, Generator, compara
 from defectlab.experiments.generator_measures import Features, encoder_features, inception_features
 from defectlab.experiments.generators import Comparison, class_conditional, compare_generators, sampler_quality
 from defectlab.experiments.held_images import HeldImages
+from defectlab.provenance import papermill_command
 from defectlab.report.contrastive_setting import ContrastiveSetting
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
@@ -215,6 +217,12 @@ def encoder_jobs(params: DdpmMocoParameters, data: ClassSplits, made: SyntheticS
         settings, regime = moco_settings(params, backbone), setting_of(params, backbone).regime
         jobs.append(Contrast(kind, settings, seed, held[name][0], tested, regime, name, held[name][1]))
     return jobs
+
+
+def finish(params: DdpmMocoParameters, data: ClassSplits, run: Run) -> None:
+    """Marks the run as finished and makes it ready to be stored with `defectlab claims store`."""
+    run.finish()
+    collected.collect(run, params, papermill_command("ddpm_moco", collected.changed(params)), data.test)
 
 
 def _cut(n_generated: int) -> int:

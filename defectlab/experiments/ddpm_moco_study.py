@@ -11,20 +11,18 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
 
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
 from defectlab.detection.moco.model import is_transformer
 from defectlab.detection.moco.settings import laptop as moco_laptop
 from defectlab.devices import describe, pick_device
+from defectlab.experiments.collected import changed, collect
 from defectlab.experiments.contrast import BASELINES, Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
 from defectlab.experiments.held_images import HeldImages
-from defectlab.files import write_json, write_text
 from defectlab.report.contrastive_setting import ContrastiveSetting
-from defectlab.report.stored.grids import COLLECTED, TABLE
 from defectlab.runs import Run
 from defectlab.synthesis.diffusion.classical import augment_classically
 
@@ -63,7 +61,7 @@ def study(params: StudyParameters, say: Say = print) -> Run:
         rest = f", about {left:.0f} min left" if done else ""
         say(f"{place}/{len(jobs)} {job.method}, {job.regime}, seed {job.seed}: {_outcome(run, job)}{rest}")
     run.finish()
-    _collect(params, real, run, len(jobs))
+    collect(run, params, command(params), real.test)
     return run
 
 
@@ -100,9 +98,8 @@ def moco_settings(params: StudyParameters, backbone: str, n_images: int) -> MoCo
 def command(params: StudyParameters) -> str:
     """The line that goes on with a study, or repeats it."""
     words = ["defectlab", "study", "ddpm_moco"]
-    for name, value in params.changed().items():
-        if name not in ("runs", "data_root", "device"):
-            words += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
+    for name, value in changed(params).items():
+        words += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
     return shlex.join(words)
 
 
@@ -112,40 +109,3 @@ def _outcome(run: Run, job: Contrast) -> str:
     values = own.set_index("metric")["value"]
     norm = f", norm {values['mean_norm']:.2f}" if "mean_norm" in values else ""
     return f"mAP {values['map_step']:.3f}{norm}"
-
-
-def _collect(params: StudyParameters, real: ClassSplits, run: Run, cells: int) -> None:
-    """Writes what `defectlab.report.stored.grids.store_grid` reads."""
-    rows, made = run.results(), run.provenance()
-    shared = ("data_root", "runs", "device", "seeds", "profile", "dataset")
-    record: dict[str, Any] = {
-        "paper": NAME,
-        "dataset": params.dataset,
-        "profile": params.profile,
-        "methods": list(dict.fromkeys(rows["method"])),
-        "n_aug": sorted({int(n) for n in rows["n_aug"]}),
-        "regimes": list(dict.fromkeys(rows["regime"])),
-        "seeds": list(params.seeds),
-        "baselines": [],
-        "parameters": {name: value for name, value in params.changed().items() if name not in shared},
-        "command": command(params),
-        "commit": ", ".join(dict.fromkeys(rows["commit"])) + (" with changes" if made["dirty"] else ""),
-        "device": run.device,
-        "cells": cells,
-        "missing": [],
-        "seconds": made["seconds"],
-        "finished": made["finished"],
-        "test_images": test_images(real),
-    }
-    write_text(run.path / TABLE, (run.path / "results.csv").read_text(encoding="utf-8"))
-    write_json(run.path / COLLECTED, record)
-
-
-def test_images(real: ClassSplits) -> dict[str, int]:
-    """Normal and defective test images, and their groups."""
-    labels = real.test.labels
-    groups = {record.group or record.id for record in real.test.records}
-    return {"normal": int((labels == 0).sum()), "defective": int(labels.sum()), "groups": len(groups)}
-
-
-test_images.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's

@@ -70,7 +70,7 @@ def test_a_finished_study_can_be_stored(finished, tmp_path):
         (tmp_path / name).write_text(text)
     store_grid(tmp_path, "tiny", "Tiny", "A test.", tmp_path)
     stored = load_stored_grid("tiny", tmp_path)
-    assert stored.paper == "ddpm_moco_study" and stored.cells == 6
+    assert stored.paper == "ddpm_moco_study" and stored.cells == 8
     assert stored.test_images == {"normal": 2, "defective": 6, "groups": 8}
     assert stored.command.startswith("""defectlab study ddpm_moco -p batch_norms '["plain"]' -p seeds '[0]'""")
 
