@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.report.contrastive_setting import shown_class
@@ -61,7 +63,13 @@ def sampler_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = ""
             said.append(_sampler(list(panels), sampler, points[["seconds", "distance"]].agg(["mean", "min", "max"])))
         for axes, label in zip(panels, ("Steps (network calls an image)", "Seconds an image"), strict=True):
             axes.set(xscale="log", xlabel=label)
-        panels[0].set(ylabel=distance, yscale="log")
+            _plain(axes.xaxis)
+        panels[0].set(ylabel=distance, yscale=_scale(frame["distance"]))
+        steps = sorted({int(n) for n in frame["steps"]})
+        panels[0].set_xticks(steps, [str(n) for n in steps])
+        panels[0].set_xticks([], minor=True)
+        if panels[0].get_yscale() == "log":
+            _plain(panels[0].yaxis)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle(title)
@@ -149,6 +157,18 @@ def real_and_generated(
             chosen = images.subset(indices=[i for i, r in enumerate(images.records) if r.defect == name])
             rows.append(draw_row(chosen, f"{shown_class(name)}, {title}", n, seed, key))
     return rows
+
+
+def _scale(values: pd.Series) -> str:
+    """Logarithmic where values differ by more than a factor of three."""
+    return "log" if 0 < 3 * values.min() < values.max() else "linear"
+
+
+def _plain(axis: Axis) -> None:
+    """Numbers, not powers of ten, at 1, 2 and 5 of each decade."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
