@@ -118,7 +118,7 @@ def test_imports_stand_in_one_cell(notebook):
 
 def test_no_path_of_a_machine_is_in_it(path):
     text = path.read_text(encoding="utf-8")
-    found = re.findall(r"(?<![\w.:/])(?:~|[A-Z]:\\\\|/(?:home|Users|root|tmp|mnt|work|content)\b)[^\s\"\\]*", text)
+    found = re.findall(r"(?<![\w.:/])(?:~/|[A-Z]:\\\\|/(?:home|Users|root|tmp|mnt|work|content)\b)[^\s\"\\]*", text)
     assert found == []
 
 
