@@ -22,7 +22,6 @@ from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.identity import method
 from defectlab.report.plots import Curve
 from defectlab.report.provenance_strip import Provenance
-from defectlab.report.summary import protocol
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
@@ -68,26 +67,22 @@ def confusions(params: DdpmMocoParameters, run: Run, backbone: str, data: str = 
     }
 
 
-def histories(params: DdpmMocoParameters, run: Run, backbone: str) -> pd.DataFrame:
-    """Measures of collapse and the loss by epoch: method, seed, epoch, metric, value."""
-    tables = [_table(params, run, "history", name, backbone, seed) for name, seed in _trained(params)]
+def histories(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "") -> pd.DataFrame:
+    """Measures of collapse and the loss by epoch, on one kind of data: method, seed, epoch, metric, value."""
+    data = data or params.kinds_of_data[0]
+    trained = [(name, seed) for name, seed, of in _trained(params) if of == data]
+    tables = [_table(params, run, "history", name, backbone, seed) for name, seed in trained]
     if not tables:
         return pd.DataFrame(columns=["method", "seed", "epoch", "metric", "value"])
     columns = ["method", "seed", "epoch"]
     return pd.concat(tables).melt(columns, ["loss", *MEASURES], "metric")
 
 
-def losses(params: DdpmMocoParameters, run: Run, backbone: str) -> pd.DataFrame:
-    """The training losses alone, as `defectlab.report.plots.training_curves` takes them."""
-    history = histories(params, run, backbone)
-    return history[history["metric"] == "loss"].replace({"metric": {"loss": "Training loss"}})
-
-
 def collapse_table(params: DdpmMocoParameters, run: Run) -> ReportTable:
     """What each pretraining says of itself after the last epoch."""
     lines = []
     for backbone in params.backbones:
-        for name, seed in _trained(params):
+        for name, seed, _ in _trained(params):
             last = _table(params, run, "history", name, backbone, seed).iloc[-1]
             said = last["collapsed"] if isinstance(last["collapsed"], str) else "no collapse"
             numbers = {measure: f"{last[measure]:.3g}" for measure in MEASURES}
@@ -117,13 +112,6 @@ def floor(compared: Comparison) -> dict[str, float]:
     frame = compared.frame
     own = frame[(frame["method"] == "real") & (frame["class"] == ALL)]
     return {str(name): float(value) for name, value in zip(own["metric"], own["value"], strict=True)}
-
-
-def conditional_table(frame: pd.DataFrame, metric: str) -> ReportTable:
-    """One model for all classes beside one a class: what training cost, and the distance to real images."""
-    chosen = frame[(frame["class"] == ALL) & (frame["metric"] == metric)]
-    shown = chosen[["model", "share", "steps", "guidance", "train_seconds", "value"]].round(3)
-    return ReportTable(shown.rename(columns={"value": protocol(metric)}), "One model a class, or one for all of them")
 
 
 def other_backbone(params: DdpmMocoParameters) -> str | None:
@@ -159,11 +147,11 @@ def provenance(params: DdpmMocoParameters, run: Run) -> Provenance:
     )
 
 
-def _trained(params: DdpmMocoParameters) -> Iterator[tuple[str, int]]:
-    """Methods and seeds that have a history."""
+def _trained(params: DdpmMocoParameters) -> Iterator[tuple[str, int, str]]:
+    """Methods and seeds that have a history, and the kind of their data."""
     for kind, data in params.arms:
         if kind not in BASELINES:
-            yield from ((method_name(kind, data), seed) for seed in params.seeds)
+            yield from ((method_name(kind, data), seed, data) for seed in params.seeds)
 
 
 def _table(params: DdpmMocoParameters, run: Run, what: str, name: str, backbone: str, seed: int) -> pd.DataFrame:
