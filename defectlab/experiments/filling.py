@@ -28,7 +28,7 @@ SCHEDULE = NoiseSchedule.linear(100, end=0.2)
 def fill_by_replacement(correlation: float, known: float, resamplings: int, n: int, seed: int) -> Tensor:
     """Draws the second of two correlated normal numbers when the first is known, by replacement at each step.
 
-    The denoiser is the best one, that of the joint density; nothing is learned.
+    The reverse steps are exact, those of the joint density; nothing is learned.
 
     Args:
         correlation: of the two numbers, each of mean 0 and variance 1.
@@ -51,14 +51,30 @@ def fill_by_replacement(correlation: float, known: float, resamplings: int, n: i
     x = normal()
     for t in reversed(range(len(SCHEDULE))):
         bar = float(SCHEDULE.alpha_bars[t])
-        spread = bar * covariance + (1 - bar) * torch.eye(2, dtype=torch.float64)
+        pull, spread = exact_step(covariance, t)
         for again in reversed(range(resamplings)):
             x[:, 0] = math.sqrt(bar) * known + math.sqrt(1 - bar) * normal()[:, 0]  # Eq. replace
-            noise = math.sqrt(1 - bar) * torch.linalg.solve(spread, x.T).T
-            x = reverse_step(SCHEDULE, x, t, noise, normal())
+            x = x @ pull.T + normal() @ spread.T
             if again:
                 x = SCHEDULE.step_forward(x, t, normal())  # back into noise, and once more
     return x[:, 1]
+
+
+def exact_step(covariance: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    """The step from ``x_t`` to ``x_{t-1}`` for normal data of mean 0.
+
+    Args:
+        covariance: of the data, ``(d, d)``.
+        t: step, from 0.
+
+    Returns:
+        The matrix that takes ``x_t`` to the mean of ``x_{t-1}``, and a root of its covariance.
+    """
+    one = torch.eye(len(covariance), dtype=torch.float64)
+    a, before = float(SCHEDULE.alphas[t]), float(SCHEDULE.previous_alpha_bars[t])
+    noisy = before * covariance + (1 - before) * one
+    left = torch.linalg.inv(torch.linalg.inv(noisy) + a / (1 - a) * one)  # Eq. exact
+    return math.sqrt(a) / (1 - a) * left, torch.linalg.cholesky(left)
 
 
 def by_resamplings(correlation: float, known: float, counts: Sequence[int], n: int, seed: int) -> pd.DataFrame:
@@ -138,7 +154,7 @@ class Easel:
         region = source.draw(np.random.default_rng((seed, 1)), *size)[0]
         return cls(PocketPipeline.from_pretrained(model or None), pixels, region, seed)
 
-    def paint(self, prompt: str, n: int, **options: float) -> list[np.ndarray]:
+    def paint(self, prompt: str, n: int, **options: Any) -> list[np.ndarray]:
         """``n`` draws of a described defect, uint8 ``(H, W, 3)``; draw ``i`` has one noise whatever the options."""
         region = Image.fromarray(self.mask.astype(np.uint8) * 255)
         generators = [torch.Generator().manual_seed(self.seed * 1000 + i) for i in range(n)]
@@ -151,7 +167,7 @@ class Easel:
         return float(moved[self.mask].mean()), float(moved[~self.mask].max(initial=0.0))
 
 
-def sweep(easel: Easel, prompt: str, name: str, values: Sequence[float], n: int, **fixed: float) -> pd.DataFrame:
+def sweep(easel: Easel, prompt: str, name: str, values: Sequence[float], n: int, **fixed: Any) -> pd.DataFrame:
     """Paints one prompt at several values of a setting.
 
     Args:

@@ -86,10 +86,10 @@ def split_two_ways(photos: Photographs, repeats: int, seed: int) -> pd.DataFrame
         Columns ``split, repeat, AP``; the truth is one half, the base rate.
     """
     rows: list[tuple[Any, ...]] = []
-    classes = photos.labels.astype(str)
-    own = np.arange(len(photos.labels)).astype(str)
+    classes, parts = [str(label) for label in photos.labels], [str(part) for part in photos.parts]
+    own = [str(number) for number in range(len(classes))]
     for repeat in range(repeats):
-        for name, groups in (("by photograph", own), ("by part", photos.parts.astype(str))):
+        for name, groups in (("by photograph", own), ("by part", parts)):
             test = grouped_split(classes, groups, 0.3, seed + repeat)
             scores = recognise(photos.signatures[~test], photos.labels[~test], photos.signatures[test])
             rows.append((name, repeat, average_precision(photos.labels[test], scores)))
@@ -103,7 +103,7 @@ def copies_dose(photos: Photographs, shares: Sequence[float], repeats: int, seed
         Columns ``share, kind, AP``: measured means, and what `ap_with_copies` predicts.
     """
     rows: list[tuple[float, str, float]] = []
-    classes, groups = photos.labels.astype(str), photos.parts.astype(str)
+    classes, groups = [str(label) for label in photos.labels], [str(part) for part in photos.parts]
     for share in shares:
         found = []
         for repeat in range(repeats):

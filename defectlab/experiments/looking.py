@@ -74,8 +74,9 @@ def counts(seen: Mapping[str, Seen]) -> pd.DataFrame:
         by_class = (
             pd.Series([record.defect for record in split.whole.records if record.label]).value_counts().sort_index()
         )
-        rows.append({"split": name, "normal": int((labels == 0).sum()), "defective": int(labels.sum()),
-                     "base rate": round(float(labels.mean()), 3), **by_class.to_dict()})  # fmt: skip
+        shared = {"split": name, "normal": int((labels == 0).sum()), "defective": int(labels.sum())}
+        kinds = {str(kind): int(count) for kind, count in by_class.items()}
+        rows.append({**shared, "base rate": round(float(labels.mean()), 3), **kinds})
     return pd.DataFrame(rows)
 
 

@@ -187,6 +187,9 @@ class PointDenoiser(nn.Module):
         width: of its layers.
     """
 
+    clock: Tensor
+    waves: Tensor
+
     def __init__(self, timesteps: int, width: int = 128) -> None:
         super().__init__()
         angles = torch.arange(timesteps)[:, None] / timesteps * (2.0 ** torch.arange(8)) * math.pi

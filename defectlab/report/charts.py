@@ -122,7 +122,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             axes.fill_between(x, y, step="mid", color=colour, alpha=0.25, linewidth=0)
             axes.plot(x, y, drawstyle="steps-mid", color=colour, linestyle=line, label=name)
         else:
-            shown = {"marker": marker, "markevery": max(1, len(x) // 8)} if len(x) < 200 else {}
+            shown: dict[str, Any] = {"marker": marker, "markevery": max(1, len(x) // 8)} if len(x) < 200 else {}
             style = "steps-post" if panel.kind == "step" else "default"
             axes.plot(x, y, color=colour, linestyle=line, drawstyle=style, label=name, **shown)
     for number, (name, value) in enumerate(panel.levels.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import PackageNotFoundError, metadata, requires
+from textwrap import shorten
 
 import pandas as pd
 
@@ -49,10 +50,10 @@ def dependencies() -> list[tuple[str, str]]:
 def licence_of(package: str) -> str:
     """What the metadata of a package say of its licence, in a few words; a dash where it is not installed."""
     try:
-        said = metadata(package)
+        said = dict(metadata(package).items())
+        classifiers = metadata(package).get_all("Classifier") or []
     except PackageNotFoundError:
         return "–"
-    classified = [text.rsplit("::", 1)[1].strip() for text in said.get_all("Classifier") or [] if "License ::" in text]
-    words = said.get("License-Expression") or ", ".join(classified) or (said.get("License") or "").splitlines()[0:1]
-    text = words if isinstance(words, str) else "".join(words)
-    return text if text and len(text) < 80 else "see its page"
+    classified = ", ".join(text.rsplit("::", 1)[1].strip() for text in classifiers if "License ::" in text)
+    words = said.get("License-Expression") or classified or said.get("License") or "see its page"
+    return shorten(words, 70, placeholder=" and others")
