@@ -22,7 +22,14 @@ from torch.utils.data import DataLoader, TensorDataset
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.base import Detector, Scores
 from defectlab.detection.baselines.anomalib_models import MISSING, MODELS
-from defectlab.detection.baselines.anomalib_settings import NOTES, AnomalibSettings, laptop, paper, smoke
+from defectlab.detection.baselines.anomalib_settings import (
+    NOTES,
+    AnomalibSettings,
+    laptop,
+    paper,
+    smoke,
+    training_length,
+)
 from defectlab.detection.inputs import gather
 from defectlab.detection.saved import read_detector, write_detector
 from defectlab.detection.scoring import resize_map, score_images
@@ -169,6 +176,8 @@ def build(settings: AnomalibSettings, place: Path) -> Any:
     if unknown:
         raise ValueError(f"options {unknown} are not arguments of anomalib's {form.__name__}: {', '.join(takes)}")
     size, prepare = settings.size, form.configure_pre_processor
+    if size is not None and min(size) < MODELS[settings.model].least:
+        raise ValueError(f"{settings.model} of anomalib needs {MODELS[settings.model].least} pixels a side, got {size}")
     given: dict[str, Any] = {"image_size": size}
     if "crop_size" in inspect.signature(prepare).parameters:
         assert size is not None
@@ -227,7 +236,8 @@ def _train(module: Any, images: Tensor, settings: AnomalibSettings, device: torc
     with tempfile.TemporaryDirectory() as spare:
         trainer = lightning.Trainer(
             **module.trainer_arguments
-            | {"max_epochs": settings.epochs or -1, "max_steps": settings.steps, "devices": 1}
+            | training_length(settings, len(loader))
+            | {"devices": 1}
             | {"accelerator": "gpu" if device.type == "cuda" else "cpu", "default_root_dir": spare}
             | {"enable_progress_bar": show, "enable_checkpointing": False, "enable_model_summary": False},
             logger=False,

@@ -24,6 +24,7 @@ class Model:
         side: of the images in pixels.
         image_score: how the score of an image comes from its map.
         source: who proposed it.
+        least: smallest side that works: SuperSimpleNet draws Perlin noise with up to 32 cells on a quarter of it.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Model:
     side: int
     image_score: str
     source: str
+    least: int = 32
 
 
 MODELS: dict[str, Model] = {
@@ -46,7 +48,7 @@ MODELS: dict[str, Model] = {
     ),
     "dinomaly": Model("Dinomaly", "Dinomaly", 0, 5000, 16, 392, "mean of the largest 1 %", "Guo et al., CVPR 2025"),
     "super_simplenet": Model(
-        "SuperSimpleNet", "Supersimplenet", 300, -1, 32, 256, "classification head", "Rolih et al., ICPR 2024"
+        "SuperSimpleNet", "Supersimplenet", 300, -1, 32, 256, "classification head", "Rolih et al., ICPR 2024", 128
     ),
     "cflow": Model("CFLOW-AD", "Cflow", 25, -1, 32, 256, "largest pixel", "Gudovskiy et al., WACV 2022"),
 }

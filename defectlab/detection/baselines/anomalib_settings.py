@@ -80,3 +80,24 @@ def laptop(**changes: Any) -> AnomalibSettings:
 def smoke(**changes: Any) -> AnomalibSettings:
     """Seconds, for tests: random weights, two steps on 64 pixels."""
     return laptop(weights="none", size=(64, 64), epochs=1, steps=2, batch_size=2).but(**changes)
+
+
+def training_length(settings: AnomalibSettings, n_batches: int) -> dict[str, int]:
+    """Lightning's ``max_epochs`` and ``max_steps``, -1 for no bound.
+
+    A model that counts its schedule in steps (Dinomaly) gets steps alone: beside epochs it asks for a data module.
+
+    Args:
+        settings: filled.
+        n_batches: of an epoch.
+
+    Raises:
+        ValueError: if there is no bound.
+    """
+    epochs, steps = settings.epochs or -1, -1 if settings.steps is None else settings.steps
+    if MODELS[settings.model].epochs:
+        return {"max_epochs": epochs, "max_steps": steps}
+    bounds = [bound for bound in (steps, epochs * n_batches) if bound > 0]
+    if not bounds:
+        raise ValueError(f"{settings.model} counts its schedule in steps: set steps or epochs")
+    return {"max_epochs": -1, "max_steps": min(bounds)}

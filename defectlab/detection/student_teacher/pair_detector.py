@@ -110,7 +110,7 @@ class PairDetector(Detector):
             ValueError: if images differ in size, or there is no head to give the map.
         """
         network, s = self._trained(), self.settings
-        kind: str = maps or getattr(s, "maps", self.default_maps)
+        kind = maps or str(getattr(s, "maps", self.default_maps))
 
         def forward(images: Tensor) -> tuple[Tensor, Tensor]:
             of_pixels = network.maps(images, kind)

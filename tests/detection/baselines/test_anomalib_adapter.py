@@ -15,7 +15,7 @@ from torch import nn
 from defectlab.detection.baselines import BASELINES, make_baseline
 from defectlab.detection.baselines.anomalib_adapter import AnomalibDetector
 from defectlab.detection.baselines.anomalib_models import MODELS
-from defectlab.detection.baselines.anomalib_settings import AnomalibSettings, smoke
+from defectlab.detection.baselines.anomalib_settings import AnomalibSettings, smoke, training_length
 from defectlab.detection.saved import load_detector
 
 
@@ -126,6 +126,8 @@ def test_settings_that_a_model_cannot_be_built_with_are_refused(anomalib):
         make_baseline("patchcore", "smoke", device="cpu", options={"speed": 3}).fit(surfaces(2))
     with pytest.raises(ValueError, match="no normal image"):
         make_baseline("patchcore", "smoke", device="cpu").fit(surfaces(0, 2))
+    with pytest.raises(ValueError, match="set steps or epochs"):
+        training_length(AnomalibSettings("dinomaly", steps=-1).filled(), 4)
     with pytest.raises(ValueError, match="model must be one of patchcore"):
         AnomalibSettings("padim")
     with pytest.raises(ValueError, match="must be one of imagenet, none"):
@@ -139,6 +141,21 @@ def test_every_model_of_the_table_has_a_row_and_its_own_length():
     assert AnomalibSettings("dinomaly").filled().steps == 5000 and AnomalibSettings("dinomaly").filled().epochs is None
     assert AnomalibSettings("draem", epochs=3).filled().epochs == 3
     assert AnomalibSettings("cflow").filled().size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (AnomalibSettings("draem"), (700, -1)),
+        (AnomalibSettings("draem", epochs=3, steps=9), (3, 9)),
+        (AnomalibSettings("dinomaly"), (-1, 5000)),
+        (AnomalibSettings("dinomaly", epochs=3), (-1, 12)),
+        (AnomalibSettings("dinomaly", epochs=3, steps=-1), (-1, 12)),
+        (AnomalibSettings("dinomaly", epochs=3, steps=7), (-1, 7)),
+    ],
+)
+def test_a_model_that_counts_steps_gets_no_epochs(settings, expected):
+    assert tuple(training_length(settings.filled(), 4).values()) == expected
 
 
 if importlib.util.find_spec("anomalib"):  # the extra `comparison` is not among the requirements of the tests
