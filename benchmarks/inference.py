@@ -6,7 +6,7 @@
 Every timing starts from images on the device, in [0, 1], and ends with maps of their size and one score an image, in
 float32. Calls alternate, and a ratio is the median of paired ones. Weights are random: the time does not depend on
 them, with one exception, the memory of the nearest patch, which has as many entries as the paper's coreset of
-`--train` images. DRAEM takes its image score and normalisation from anomalib, without its thresholds.
+`--train` images.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def test_settings_that_a_model_cannot_be_built_with_are_refused(anomalib):
     with pytest.raises(ValueError, match="with trained weights alone"):
         make_baseline("dinomaly", "smoke", device="cpu").fit(surfaces(2))
     with pytest.raises(ValueError, match="square images alone"):
-        AnomalibDetector(AnomalibSettings("dinomaly", size=(28, 42)), "cpu").fit(surfaces(2))
+        AnomalibDetector(AnomalibSettings("dinomaly", size=(56, 84)), "cpu").fit(surfaces(2))
     with pytest.raises(ValueError, match="are not arguments of anomalib's Patchcore"):
         make_baseline("patchcore", "smoke", device="cpu", options={"speed": 3}).fit(surfaces(2))
     with pytest.raises(ValueError, match="no normal image"):
