@@ -117,8 +117,8 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _require_same_classes(parts: dict[str, Path], found: dict[str, dict[str, list[Path]]]) -> None:
-    names = [set(by_class) for by_class in found.values()]
-    if missing := set.union(*names) - set.intersection(*names):
+    first, *others = (set(by_class) for by_class in found.values())
+    if missing := first.union(*others) - first.intersection(*others):
         raise FileNotFoundError(
             f"{', '.join(str(place) for place in parts.values())}: expected the same classes in both, "
             f"only one has {', '.join(sorted(missing))}"

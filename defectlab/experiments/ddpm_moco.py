@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -79,7 +80,7 @@ def sampling_settings(params: DdpmMocoParameters) -> SamplingSettings:
         ValueError: if the steps do not divide the levels of the model.
     """
     preset: SamplingSettings = getattr(SamplingSettings, params.profile)()
-    changed = {"sampler": params.sampler, "steps": params.steps, "guidance": params.guidance}
+    changed: dict[str, Any] = {"sampler": params.sampler, "steps": params.steps, "guidance": params.guidance}
     sampling = replace(preset, **{name: value for name, value in changed.items() if value is not None})
     sampling.calls(diffusion_settings(params).timesteps)
     return sampling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -68,7 +69,8 @@ def load_classes(
         ValueError: if a file is damaged, or a class is unknown or has too few images.
     """
     named = tuple(map(class_name, classes))
-    options = {"aluminium": {"scale": scale}, "class_folders": {"classes": named}}.get(dataset, {})
+    needed: dict[str, dict[str, Any]] = {"aluminium": {"scale": scale}, "class_folders": {"classes": named}}
+    options = needed.get(dataset, {})
     parts = [load_dataset(dataset, split, data_root or None, (size, size), **options) for split in ("train", "test")]
     for part in parts:
         if isinstance(part, FileDataset):

@@ -11,6 +11,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
@@ -87,7 +88,8 @@ def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
 
 def moco_settings(params: StudyParameters, backbone: str, n_images: int) -> MoCoSettings:
     """Settings of a pretraining of that many steps, in whole epochs."""
-    given = {"queue": params.queue, "m": params.m, "temperature": params.tau, "batch_size": params.batch_size}
+    given: dict[str, Any] = {"queue": params.queue, "m": params.m, "temperature": params.tau}
+    given |= {"batch_size": params.batch_size}
     given |= {"size": params.image_size, "backbone": backbone}
     preset = moco_paper if params.profile == "paper" else moco_laptop
     settings = preset(**{name: value for name, value in given.items() if value is not None})

@@ -50,10 +50,12 @@ def dependencies() -> list[tuple[str, str]]:
 def licence_of(package: str) -> str:
     """What the metadata of a package say of its licence, in a few words; a dash where it is not installed."""
     try:
-        said = dict(metadata(package).items())
-        classifiers = metadata(package).get_all("Classifier") or []
+        said = metadata(package)
     except PackageNotFoundError:
         return "–"
-    classified = ", ".join(text.rsplit("::", 1)[1].strip() for text in classifiers if "License ::" in text)
-    words = said.get("License-Expression") or classified or said.get("License") or "see its page"
+    expression, classifiers, text = (
+        said.get_all(name) or [] for name in ("License-Expression", "Classifier", "License")
+    )
+    classified = ", ".join(line.rsplit("::", 1)[1].strip() for line in classifiers if "License ::" in line)
+    words = "".join(expression[:1]) or classified or "".join(text[:1]) or "see its page"
     return shorten(words, 70, placeholder=" and others")

@@ -42,12 +42,12 @@ class Stored(Synthetic):
         self.row: Row
 
     @property
-    def image(self) -> np.ndarray:  # type: ignore[override]  # read, not held
+    def image(self) -> np.ndarray:  # read, not held
         """uint8 ``(H, W, 3)``."""
         return decode_image(read_bytes(self.folder, self.row)[0])
 
     @property
-    def mask(self) -> np.ndarray | None:  # type: ignore[override]
+    def mask(self) -> np.ndarray | None:
         """Bool ``(H, W)``, or ``None``."""
         return decode_mask(read_bytes(self.folder, self.row)[1]) if self.row[MASK_FILE] else None
 
