@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from defectlab.report.style import Plot, size, styled, watermark
 
@@ -131,13 +132,20 @@ def _draw(axes: Axes, panel: Panel) -> None:
         )
     axes.set(xlabel=panel.x_label or panel.x, ylabel=panel.y_label or panel.y, title=panel.title)
     if "x" in panel.log:
-        axes.set_xscale("log")
+        _log_x(axes, np.unique(panel.frame[panel.x].to_numpy(dtype=float)))
     if "y" in panel.log:
         axes.set_yscale("log")
     if panel.equal:
         axes.set_aspect("equal")
     if len(panel.names) + len(panel.levels) > 1:
         axes.legend(loc="best")
+
+
+def _log_x(axes: Axes, places: np.ndarray) -> None:
+    axes.set_xscale("log")
+    if len(places) <= 8:  # the values themselves read better than powers of ten
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _said(panel: Panel) -> str:

@@ -37,6 +37,7 @@ def test_a_single_series_has_no_legend_and_the_name_of_its_axis():
     (axes,) = plot.figure.axes
     assert axes.get_legend() is None and (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert "Error: from 3 at 1" in plot.alt
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
 
 
 def test_bands_points_areas_and_several_rows_of_panels():
