@@ -65,7 +65,7 @@ def load(params: DdpmMocoParameters) -> ClassSplits:
 
 def diffusion_settings(params: DdpmMocoParameters) -> DiffusionSettings:
     """The profile's preset at the parameters' size; attention stays at those sides that there are."""
-    settings = getattr(DiffusionSettings, params.profile)()
+    settings: DiffusionSettings = getattr(DiffusionSettings, params.profile)()
     size = params.image_size or settings.size
     sides = [(size // settings.patch) >> level for level in range(len(settings.channels))]
     at = tuple(side for side in settings.attention_at if side in sides)
@@ -89,7 +89,7 @@ def sampling_settings(params: DdpmMocoParameters) -> SamplingSettings:
 def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
     """Settings of a pretraining, without its loss and seed."""
     preset = moco_paper if params.profile == "paper" else moco_laptop
-    given = {
+    given: dict[str, Any] = {
         "queue": params.queue,
         "m": params.m,
         "temperature": params.tau,
@@ -100,7 +100,12 @@ def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
     chosen = {name: value for name, value in given.items() if value is not None}
     norm = "plain" if is_transformer(backbone) else params.batch_norm
     size = min(params.image_size or LARGEST, LARGEST)
-    more = {"batch_composition": params.batches, "batch_norm": norm, "lr": params.lr, "schedule": "cosine"}
+    more: dict[str, Any] = {
+        "batch_composition": params.batches,
+        "batch_norm": norm,
+        "lr": params.lr,
+        "schedule": "cosine",
+    }
     return preset(backbone=backbone, size=size, **chosen, **more)
 
 
