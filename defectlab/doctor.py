@@ -46,6 +46,7 @@ class Weights:
 WEIGHTS = (
     Weights("pocket", "generator of the laptop profile", shipped="synthesis/pocket"),
     Weights("pocket encoder", "detector of the laptop profile", shipped="detection/pocket_encoder"),
+    Weights("pocket teacher", "teacher of the laptop profile", shipped="detection/student_teacher/pocket_teacher"),
     Weights("sdxl", "generator of the paper", "diffusers/stable-diffusion-xl-1.0-inpainting-0.1", "model_index.json"),
     Weights("imagenet", "ResNet-50 of the paper", "timm/resnet50.a1_in1k", "model.safetensors"),
     Weights("inception", "features of FID", "pt_inception-2015-12-05-6726825d.pth"),

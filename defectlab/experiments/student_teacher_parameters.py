@@ -49,7 +49,9 @@ class StudentTeacherParameters(Parameters):
         "diffusion", help="what P of Eq. 3 is: diffusion (the paper) or texture", choices=("diffusion", "texture")
     )
     n_synthetic: int | None = parameter(None, help="synthetic images for each model; None: the profile's", low=2)
-    strength: list[float] = parameter([], help="range of s, the extra variance; empty: RealNet's", low=0, high=100)
+    strength: list[float] | None = parameter(
+        None, help="range of s, the extra variance; None: the profile's, at paper RealNet's", low=0, high=100
+    )
     extra: str = parameter("proportional", help="the extra variance of a step: proportional to its own, or constant",
                            choices=("proportional", "constant"))  # fmt: skip
     sampler: str = parameter("ddpm", help="of the abnormal images: ddpm (ancestral) or ddim", choices=("ddpm", "ddim"))
@@ -84,7 +86,8 @@ class StudentTeacherParameters(Parameters):
     paper: ClassVar[str] = "student_teacher"
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"n_synthetic": 6, "height": 64, "width": 64, "scale": 0.03},
-        "laptop": {"n_synthetic": 120, "scale": 0.3},
+        # RealNet's strengths are those of a long-trained model; a short-trained one is hardly abnormal below 1
+        "laptop": {"n_synthetic": 120, "scale": 0.3, "strength": [1.0, 6.0]},
         "paper": {"n_synthetic": 10_000, "scale": 1.0},
     }
 
