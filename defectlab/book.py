@@ -174,12 +174,34 @@ def stage(root: Path, folder: Path, pages: Sequence[Page]) -> None:
             shutil.copy(source, folder / name)
     for page in pages:
         notebook = nbformat.read(page.stored, as_version=4)
+        if page.is_fresh:
+            notebook = with_prose(notebook, nbformat.read(page.source, as_version=4))
         carry_figures(notebook, page.name)
         if not page.is_fresh:
             notebook.cells.insert(1, _stale_notice())
         target = folder / f"{page.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
+
+
+def with_prose(executed: nbformat.NotebookNode, source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The source's text and tags with the outputs of an executed copy, whose text may be older; the code is the same.
+
+    Args:
+        executed: as papermill wrote it, with the cell of injected parameters.
+        source: notebook of the checkout.
+    """
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    injected = [cell for cell in ran if "injected-parameters" in cell.metadata.get("tags", [])]
+    outputs = iter([cell for cell in ran if cell not in injected])
+    cells = []
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            own = next(outputs)
+            cell.outputs, cell.execution_count = own.outputs, own.execution_count
+        cells.append(cell)
+        cells += injected if "parameters" in cell.metadata.get("tags", []) else []
+    return nbformat.NotebookNode({**executed, "cells": cells})
 
 
 def carry_figures(notebook: nbformat.NotebookNode, name: str) -> None:
