@@ -38,6 +38,10 @@ _DETECTION_NOTE = (
 _FIDELITY_NOTE = "The paper states neither the number of images nor their size; lower is nearer."
 
 
+LONG = 40
+"""Characters from which a cell of a table is a sentence."""
+
+
 @dataclass(frozen=True)
 class ReportTable:
     """A table with what is needed to read it.
@@ -177,5 +181,8 @@ def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]
 
 
 def _html_row(cells: list[object]) -> str:
-    first, *rest = (escape(str(cell)) for cell in cells)
-    return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
+    first, *rest = (str(cell) for cell in cells)
+    # Sentences keep a readable width: the table scrolls rather than breaking them into columns of single words.
+    wide = (' class="defectlab-long"' if len(cell) > LONG else "" for cell in rest)
+    body = "".join(f"<td{mark}>{escape(cell)}</td>" for mark, cell in zip(wide, rest, strict=True))
+    return f'<th scope="row">{escape(first)}</th>{body}'

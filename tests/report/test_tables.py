@@ -136,3 +136,9 @@ def test_tests_that_a_list_of_differences_names_are_there(paper):
 def test_an_unknown_list_of_differences_names_those_there_are():
     with pytest.raises(ValueError, match="no differences of paper 'x'; there are lists for: .*diag, in_and_out"):
         load_differences("x")
+
+
+def test_a_sentence_in_a_cell_keeps_a_readable_width():
+    frame = pd.DataFrame([{"name": "a", "said": "x" * 41, "short": "y" * 40}])
+    cells = BeautifulSoup(ReportTable(frame, "A table")._repr_html_(), "html.parser").select("td")
+    assert [cell.get("class") for cell in cells] == [["defectlab-long"], None]
