@@ -227,5 +227,6 @@ def laptop(**changes: Any) -> StudentTeacherSettings:
 
 def smoke(**changes: Any) -> StudentTeacherSettings:
     """Seconds, for tests: timm's ``test_vit``, four steps on 32 pixels."""
-    tiny = {"teacher": "test_vit", "weights": "none", "head_scale": 4, "size": (32, 32), "head_width": 8, "steps": 4, "warm_up": 1, "every": 2}
+    tiny = {"teacher": "test_vit", "weights": "none", "size": (32, 32), "head_width": 8, "head_scale": 4}
+    tiny |= {"steps": 4, "warm_up": 1, "every": 2}
     return laptop(**tiny).but(batch_size=2).but(**changes)
