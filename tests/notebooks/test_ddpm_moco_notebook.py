@@ -1,33 +1,23 @@
 """The DDPM-MoCo notebook run by papermill: one small transformer and one loss, and what stops it at once."""
 
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import papermill
 import pytest
+from cells import figures, first_cells, printed
 from PIL import Image
 
 from defectlab.params import ParameterError
 from defectlab.results import read_results
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "ddpm_moco.ipynb"
+load = partial(first_cells, NOTEBOOK, "ddpm_moco.load(")
 SMALL = {"profile": "smoke", "scale": 0.04, "n_generated": 20, "n_compared": 8, "epochs": 1, "seeds": [0]}
 SMALL |= {"device": "cpu", "diffusion_steps": 1, "steps": 1}
 FIGURES = ["real-generated", "generators", "collapse", "pr", "confusion", "worth"]
-
-
-def first_cells(**given):
-    """Runs the parameters cell, what papermill would inject, and all code up to the loading of the data."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "ddpm_moco.load(" in source)
-    namespace = {"__name__": "__main__"}
-    exec(code[0], namespace)
-    namespace |= given
-    for source in code[1 : last + 1]:
-        exec(source, namespace)
-    return namespace
 
 
 def write_classes(root, counts, size=(32, 32)):
@@ -66,11 +56,10 @@ def test_one_loss_on_a_small_transformer_from_beginning_to_end(papermill_run):
     regimes = set(rows["regime"][rows["method"] != "ddpm"])
     assert regimes == {"vit_tiny_patch16_224/shuffled/plain/real"}
     assert {"ap_step_good", "map_step", "mean_norm", "frechet", "frechet_dent"} <= set(rows["metric"])
-    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    figures = [output.metadata["image/png"] for output in shown if "image/png" in output.get("data", {})]
-    assert [about["name"] for about in figures] == [f"fig-ddpm-moco-{name}" for name in FIGURES]
-    assert all(about["alt"].strip() and about["caption"].strip() for about in figures)
-    text = "\n".join(output.get("data", {}).get("text/plain", "") for output in shown)
+    shown = figures(notebook)
+    assert [about["name"] for about in shown] == [f"fig-ddpm-moco-{name}" for name in FIGURES]
+    assert all(about["alt"].strip() and about["caption"].strip() for about in shown)
+    text = printed(notebook)
     for words in ("What was trained", "Table 1", "Table 2", "The embeddings after the last epoch", "F9", "F10"):
         assert words in text, words
 
@@ -86,7 +75,7 @@ def test_one_loss_on_a_small_transformer_from_beginning_to_end(papermill_run):
 )
 def test_a_wrong_parameter_stops_the_first_cells(given, message):
     with pytest.raises(ParameterError) as caught:
-        first_cells(**given)
+        load(**given)
     assert message in str(caught.value)
 
 
@@ -101,7 +90,12 @@ BAD = {
 def test_folders_that_nothing_can_be_learnt_from_stop_before_any_training(counts, message, tmp_path):
     root = write_classes(tmp_path / "mine", counts)
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
-        first_cells(dataset="class_folders", data_root=str(root), profile="smoke", runs=str(tmp_path / "runs"))
+        load(
+            dataset="class_folders",
+            data_root=str(root),
+            profile="smoke",
+            runs=str(tmp_path / "runs"),
+        )
     assert message in str(caught.value)
     assert not (tmp_path / "runs" / "ddpm_moco" / "models").exists()
 
@@ -113,18 +107,18 @@ def test_an_image_that_is_cut_off_or_of_another_size_stops_before_any_training(t
     whole = victim.read_bytes()
     victim.write_bytes(whole[:-900])
     with pytest.raises(ValueError, match=r"3\.png"):
-        first_cells(**given)
+        load(**given)
     victim.write_bytes(whole)
     write_classes(root / "more", {"pit": 1}, size=(32, 33))
     (root / "more" / "pit" / "0.png").rename(root / "dent" / "odd.png")
     (root / "more" / "pit").rmdir()
     (root / "more").rmdir()
     with pytest.raises(ValueError, match=r"16 are 32 x 32, but .*odd\.png is 32 x 33"):
-        first_cells(**given)
+        load(**given)
 
 
 def test_a_class_folder_that_is_asked_for_and_not_there_is_named(tmp_path):
     root = write_classes(tmp_path / "mine", {"dent": 8, "scratch": 8})
     with pytest.raises(FileNotFoundError, match="no folder of the class rust; class folders there: dent, scratch"):
-        first_cells(dataset="class_folders", data_root=str(root), classes=["dent", "rust"], profile="smoke",
+        load(dataset="class_folders", data_root=str(root), classes=["dent", "rust"], profile="smoke",
                     runs=str(tmp_path / "runs"))  # fmt: skip

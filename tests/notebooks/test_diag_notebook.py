@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import nbformat
 import papermill
 import pytest
 import tiny_sdxl
+from cells import figures, first_cells, printed
 from small_data import write_folder
 
 from defectlab import cli
@@ -15,30 +16,8 @@ from defectlab.params import ParameterError
 from defectlab.results import read_results
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "diag.ipynb"
+load = partial(first_cells, NOTEBOOK, "load_splits")
 FIGURES = ["fig-diag-grid", "fig-diag-training", "fig-diag-pr", "fig-diag-ap"]
-
-
-def figures(notebook):
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [output.metadata["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-
-
-def printed(notebook):
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs)
-
-
-def first_cells(**given):
-    """Runs the parameters cell, what papermill would inject, and all code up to the loading of the data."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "load_splits" in source)
-    namespace = {"__name__": "__main__"}
-    exec(code[0], namespace)
-    namespace |= given
-    for source in code[1 : last + 1]:
-        exec(source, namespace)
-    return namespace
 
 
 def test_full_shot_from_the_root_of_the_checkout(execute):
@@ -91,7 +70,7 @@ def test_sdxl_from_a_folder(execute, tmp_path):
 )
 def test_a_wrong_parameter_stops_the_first_cells(given, message):
     with pytest.raises(ParameterError) as caught:
-        first_cells(**given)
+        load(**given)
     assert message in str(caught.value)
 
 
@@ -109,26 +88,26 @@ def small(root, **changes):
 
 
 def test_images_of_ones_own_are_loaded_by_the_first_cells(tmp_path):
-    assert len(first_cells(**small(write_folder(tmp_path)))["data"].test) > 0
+    assert len(load(**small(write_folder(tmp_path)))["data"].test) > 0
 
 
 def test_data_that_are_not_there_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="data_root: .*nowhere is not there"):
-        first_cells(**small(tmp_path / "nowhere"))
+        load(**small(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="(?s)ksdd2.*DEFECTLAB_DATA.*vicos.si"):
-        first_cells(dataset="ksdd2", profile="smoke")
+        load(dataset="ksdd2", profile="smoke")
 
 
 def test_a_folder_without_good_images_is_named(tmp_path):
     with pytest.raises((ValueError, FileNotFoundError), match="normal images to train on|good"):
-        first_cells(**small(write_folder(tmp_path, normal=0)))
+        load(**small(write_folder(tmp_path, normal=0)))
 
 
 def test_an_image_that_is_cut_off_stops_before_any_synthesis(tmp_path):
     victim = write_folder(tmp_path) / "defect" / "002.png"
     victim.write_bytes(victim.read_bytes()[:-900])
     with pytest.raises(ValueError, match=r"defect/002\.png"):
-        first_cells(**small(tmp_path))
+        load(**small(tmp_path))
 
 
 def test_the_command_line_says_it_in_one_line_and_ends_with_two(tmp_path, capsys):

@@ -1,10 +1,11 @@
 """The In&Out notebook run by papermill: regimes, folders, base models, methods, and what stops it at once."""
 
+from functools import partial
 from pathlib import Path
 
-import nbformat
 import papermill
 import pytest
+from cells import figures, first_cells, outputs, printed
 from small_data import write_folder
 
 from defectlab import cli
@@ -13,39 +14,13 @@ from defectlab.report.stored.grids import stored_grids
 from defectlab.results import read_results
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "in_and_out.ipynb"
+load = partial(first_cells, NOTEBOOK, "load_splits")
 FIGURES = ["fine-tuning", "change", "grid", "training", "pr", "ap", "operating-points"]
-
-
-def outputs(notebook):
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
-
-
-def figures(notebook):
-    return [output.metadata["image/png"] for output in outputs(notebook) if "image/png" in output.get("data", {})]
 
 
 def stored(regime):
     """Names of the figures of stored grids, which come after those of the run."""
     return [grid.name for grid in stored_grids("in_and_out") if regime in grid.regimes]
-
-
-def printed(notebook):
-    return "\n".join(
-        output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs(notebook)
-    )
-
-
-def first_cells(**given):
-    """Runs the parameters cell, what papermill would inject, and all code up to the loading of the data."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "load_splits" in source)
-    namespace = {"__name__": "__main__"}
-    exec(code[0], namespace)
-    namespace |= given
-    for source in code[1 : last + 1]:
-        exec(source, namespace)
-    return namespace
 
 
 @pytest.fixture
@@ -106,7 +81,7 @@ def test_the_command_line_runs_one_method_to_the_end(settings, pocket, tmp_path,
 )
 def test_a_wrong_parameter_stops_the_first_cells(given, message):
     with pytest.raises(ParameterError) as caught:
-        first_cells(**given)
+        load(**given)
     assert message in str(caught.value)
 
 
@@ -121,11 +96,11 @@ def test_papermill_stops_at_the_cell_after_the_parameters_and_names_all_of_them(
 
 def test_data_that_are_not_there_are_named_with_the_way_to_get_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="data_root: .*nowhere is not there"):
-        first_cells(dataset="folder", data_root=str(tmp_path / "nowhere"), profile="smoke")
+        load(dataset="folder", data_root=str(tmp_path / "nowhere"), profile="smoke")
 
 
 def test_an_image_that_is_cut_off_stops_before_any_fine_tuning(tmp_path):
     victim = write_folder(tmp_path) / "defect" / "002.png"
     victim.write_bytes(victim.read_bytes()[:-900])
     with pytest.raises(ValueError, match=r"defect/002\.png"):
-        first_cells(dataset="folder", data_root=str(tmp_path), height=64, width=32, profile="smoke")
+        load(dataset="folder", data_root=str(tmp_path), height=64, width=32, profile="smoke")

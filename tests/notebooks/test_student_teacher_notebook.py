@@ -1,15 +1,18 @@
 """The student-teacher notebook run by papermill: whole, with ablations, on textures, and what stops it at once."""
 
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+from cells import figures, first_cells, outputs, printed
 
 from defectlab.params import ParameterError
 from defectlab.results import read_results
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "student_teacher.ipynb"
+load = partial(first_cells, NOTEBOOK, "load_units")
 FIGURES = ["strength", "masks", "opacity", "real", "training", "maps", "metrics", "aupro"]
 
 
@@ -31,32 +34,15 @@ def executed(tmp_path, monkeypatch):
     return run
 
 
-def outputs(notebook):
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
-
-
-def first_cells(**given):
-    """Runs the parameters cell, what papermill would inject, and all code up to the loading of the data."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    last = next(i for i, source in enumerate(code) if "load_units" in source)
-    namespace = {"__name__": "__main__"}
-    exec(code[0], namespace)
-    namespace |= given
-    for source in code[1 : last + 1]:
-        exec(source, namespace)
-    return namespace
-
-
 def test_from_another_folder_with_an_ablation_it_runs_to_the_end(executed, tmp_path):
     elsewhere = tmp_path / "here and there"
     elsewhere.mkdir()
     notebook, rows = executed(elsewhere, ablations=["wo_seg"], out="made")
     assert set(rows["method"]) == {"nearest", "simplenet", "destseg", "student_teacher", "wo_seg"}
-    shown = [o.metadata["image/png"] for o in outputs(notebook) if "image/png" in o.get("data", {})]
+    shown = figures(notebook)
     assert [about["name"] for about in shown] == [f"fig-student-teacher-{name}" for name in FIGURES]
     assert all(about["alt"].strip() and about["caption"].strip() for about in shown)
-    text = "\n".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in outputs(notebook))
+    text = printed(notebook)
     for words in ("Table 1", "Table 3", "Table 6", "whose number", "F11", "F14", "violations"):
         assert words in text, words
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
@@ -66,7 +52,7 @@ def test_from_another_folder_with_an_ablation_it_runs_to_the_end(executed, tmp_p
 def test_without_a_method_that_learns_from_pairs_it_makes_no_defect(executed):
     notebook, rows = executed(methods=["nearest"])
     assert set(rows["method"]) == {"nearest"} and set(rows["n_aug"]) == {0}
-    names = [o.metadata["image/png"]["name"] for o in outputs(notebook) if "image/png" in o.get("data", {})]
+    names = [about["name"] for about in figures(notebook)]
     assert names == [f"fig-student-teacher-{name}" for name in ("masks", "maps", "metrics", "aupro")]
 
 
@@ -80,9 +66,9 @@ def test_without_a_method_that_learns_from_pairs_it_makes_no_defect(executed):
 )
 def test_a_wrong_parameter_stops_the_first_cells(given, message):
     with pytest.raises(ParameterError, match=message):
-        first_cells(**given)
+        load(**given)
 
 
 def test_data_that_are_not_there_are_named_with_the_way_to_get_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="data_root: .*nowhere is not there"):
-        first_cells(dataset="mvtec", category="screw", data_root=str(tmp_path / "nowhere"), profile="smoke")
+        load(dataset="mvtec", category="screw", data_root=str(tmp_path / "nowhere"), profile="smoke")

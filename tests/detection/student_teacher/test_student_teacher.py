@@ -6,48 +6,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from squares import SIZE, Squares, masks_of, surfaces
 
-from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.data.combine import concatenate
 from defectlab.detection.student_teacher import StudentTeacher, ablation, smoke
 from defectlab.evaluation.image_scores import top_k_mean
 from defectlab.evaluation.localisation import localisation_metrics
-from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
-
-SIZE = (48, 32)
-
-
-def surfaces(n_normal=6, n_defective=0, start=0, size=SIZE):
-    """Grey noise; a defective one has a black square."""
-
-    def read(record):
-        i = int(record.id)
-        image = 0.5 + 0.05 * torch.randn(3, *size, generator=torch.Generator().manual_seed(i))
-        mask = torch.zeros(1, *size, dtype=torch.bool)
-        if record.label:
-            mask[:, 16 * (i % 2) : 16 * (i % 2) + 16, 8:24] = True
-        return Sample(torch.where(mask, 0.0, image.clamp(0, 1)), mask, record.label, record.defect)
-
-    labels = [0] * n_normal + [1] * n_defective
-    records = [Record(str(start + i), label, "square" if label else "good") for i, label in enumerate(labels)]
-    return MappedDataset(read, "squares", "train", records, size)
-
-
-class Squares(Synthesizer):
-    """Black squares at random places."""
-
-    def synthesize(self, normals, n, seed, out=None):
-        items = []
-        for i in range(n):
-            rng = np.random.default_rng([seed, i])
-            chosen = int(rng.integers(len(normals)))
-            image = (normals[chosen].image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-            top, left = rng.integers(0, np.array(image.shape[:2]) - 16)
-            mask = np.zeros(image.shape[:2], bool)
-            mask[top : top + 16, left : left + 16] = True
-            image[mask] = 0
-            items.append(Synthetic(image, mask, {"source": normals.records[chosen].id}))
-        return SyntheticSet(items)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +25,7 @@ def test_it_finds_and_locates_defects_that_it_never_saw(fitted, maps):
     test = surfaces(6, 6, start=100)
     scores = fitted.score(test, maps)
     assert scores.image[6:].min() > scores.image[:6].max()
-    masks = np.stack([test[i].mask[0].numpy() for i in range(len(test))])
+    masks = masks_of(test)
     assert localisation_metrics(masks, scores.pixel).auroc > 0.8
 
 
