@@ -12,5 +12,6 @@ Nothing is imported here, so that a caller who needs one module does not wait fo
 | `classes`, `classical` | images of a class; the classical augmentation by eight |
 | `training` | `Trainer`: resumable |
 | `sampling` | ancestral sampling, DDIM, DPM-Solver++ |
+| `class_synthesizer` | what `Ddpm` and the comparators have in common |
 | `ddpm` | `Ddpm`, the synthesizer |
 """
