@@ -191,15 +191,3 @@ def test_a_stale_stored_run_says_so_on_its_page(pages, checkout, tmp_path):
     book.stage(checkout, tmp_path, [changed])
     staged = nbformat.read(tmp_path / "notebooks" / "diag.ipynb", as_version=4)
     assert "stored run that is older" in staged.cells[1].source
-
-
-def test_text_that_changed_after_the_run_is_shown_with_the_outputs_of_the_run():
-    code, markdown = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
-    parameters = code("n = 1", id="p", metadata={"tags": ["parameters"]})
-    source = nbformat.v4.new_notebook(cells=[markdown("new", id="t"), parameters, markdown("more"), code("n", id="c")])
-    injected = code("n = 2", id="i", metadata={"tags": ["injected-parameters"]})
-    ran = code("n", id="c", execution_count=3, outputs=[nbformat.v4.new_output("stream", text="2")])
-    executed = nbformat.v4.new_notebook(cells=[markdown("old", id="t"), parameters, injected, ran])
-    cells = book.with_prose(executed, source).cells
-    assert [cell.source for cell in cells] == ["new", "n = 1", "n = 2", "more", "n"]
-    assert cells[-1].outputs[0].text == "2" and cells[-1].execution_count == 3

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import defectlab
-from defectlab.book_links import link_repository
+from defectlab.book.links import link_repository
 
 CONFIG = Path(defectlab.__file__).resolve().parents[1] / "_config.yml"
 

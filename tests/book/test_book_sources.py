@@ -1,14 +1,12 @@
-"""What a reader meets in the sources of the book, and what the builder does before a page is made."""
+"""What a reader meets in the sources of the book."""
 
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 
 import defectlab
-from defectlab import book
 from defectlab.report.directives import TABLES, markdown
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
@@ -60,110 +58,6 @@ def test_the_configuration_runs_no_notebook_and_loads_nothing():
     assert config["only_build_toc_files"] is True
     assert config["launch_buttons"]["thebe"] is False
     assert "intersphinx_mapping" not in config["sphinx"]["config"]
-
-
-def test_toc_entries_are_found_at_every_depth():
-    toc = {"root": "a", "parts": [{"caption": "x", "chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]}
-    assert list(book.toc_entries(toc)) == ["a", "b", "c"]
-
-
-@pytest.fixture
-def small(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "book" / "_toc.yml").write_text("root: book/index\nchapters: [{file: notebooks/n}]\n")
-    (tmp_path / "book" / "index.md").write_text("# Index\n")
-    (tmp_path / "requirements.lock").write_text("numpy==2\n")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", id="a")])
-    nbformat.write(notebook, tmp_path / "notebooks" / "n.ipynb")
-    return tmp_path
-
-
-def change(root, what):
-    path = root / "notebooks" / "n.ipynb"
-    if what == "lock":
-        (root / "requirements.lock").write_text("numpy==3\n")
-        return
-    notebook = nbformat.read(path, as_version=4)
-    if what == "code":
-        notebook.cells[0].source = "1 + 2"
-    else:
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell("prose", id="b"))
-    nbformat.write(notebook, path)
-
-
-@pytest.mark.parametrize(("what", "changes"), [("code", True), ("lock", True), ("prose", False)])
-def test_the_key_follows_code_and_lock_and_not_the_prose(small, what, changes):
-    (before,) = book.notebook_pages(small, "smoke")
-    change(small, what)
-    (after,) = book.notebook_pages(small, "smoke")
-    assert (before.key != after.key) == changes
-
-
-def test_the_key_follows_profile_and_package(small, monkeypatch):
-    smoke, laptop = (book.notebook_pages(small, profile)[0] for profile in ("smoke", "laptop"))
-    assert smoke.key != laptop.key
-    assert smoke.stored != laptop.stored
-    monkeypatch.setattr(book, "_package_hash", lambda: "edited")
-    assert book.notebook_pages(small, "smoke")[0].key != smoke.key
-
-
-def test_a_page_that_is_not_there_is_named(small):
-    (small / "notebooks" / "n.ipynb").unlink()
-    with pytest.raises(book.BookError, match=r"names notebooks/n, but neither notebooks/n.md nor notebooks/n.ipynb"):
-        book.notebook_pages(small, "smoke")
-
-
-def test_stored_runs_alone_need_to_be_there(small):
-    with pytest.raises(book.BookError, match="no stored run of notebooks/n at the smoke profile"):
-        book.build(small, "smoke", run=False)
-
-
-def test_a_notebook_that_raises_is_named_and_not_stored(small):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0", id="a")])
-    nbformat.write(notebook, small / "notebooks" / "n.ipynb")
-    pages = book.notebook_pages(small, "smoke")
-    with pytest.raises(book.BookError, match="notebooks/n: ZeroDivisionError: division by zero"):
-        book.execute_stale(pages, small)
-    assert not pages[0].stored.exists()
-
-
-def test_an_output_folder_that_is_no_book_is_left_alone(small, tmp_path):
-    precious = tmp_path / "precious"
-    precious.mkdir()
-    (precious / "thesis.txt").write_text("years of work")
-    with pytest.raises(book.BookError, match="holds something else than a book"):
-        book._replace(precious, small)
-    assert (precious / "thesis.txt").exists()
-
-
-def figure_cell(*alts):
-    cell = nbformat.v4.new_code_cell("show(plot)", id="a")
-    for alt in alts:
-        metadata = {"image/png": {"alt": alt, "caption": "c", "name": "fig-a"}} if alt else {}
-        cell.outputs.append(nbformat.v4.new_output("display_data", {"image/png": "AA=="}, metadata=metadata))
-    return nbformat.v4.new_notebook(cells=[cell])
-
-
-def test_alt_text_caption_and_label_move_to_the_cell():
-    notebook = figure_cell("what it says")
-    book.carry_figures(notebook, "notebooks/n")
-    about = notebook.cells[0].metadata["mystnb"]
-    assert about["image"]["alt"] == "what it says"
-    assert about["figure"] == {"caption": "c", "name": "fig-a"}
-
-
-def test_a_figure_without_alt_text_stops_the_build():
-    with pytest.raises(book.BookError, match="notebooks/n, cell 0: figure without alt text"):
-        book.carry_figures(figure_cell(""), "notebooks/n")
-    with pytest.raises(book.BookError, match="notebooks/n, cell 0: shows 2 figures"):
-        book.carry_figures(figure_cell("a", "b"), "notebooks/n")
-
-
-def test_the_command_line_gives_one_for_a_book_that_cannot_be_built(small, capsys):
-    (small / "notebooks" / "n.ipynb").unlink()
-    assert book.main(["--root", str(small), "--profile", "smoke"]) == 1
-    assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
