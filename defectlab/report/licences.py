@@ -10,34 +10,40 @@ import pandas as pd
 
 from defectlab.data.entries import ENTRIES
 from defectlab.report.tables import ReportTable
+from defectlab.report.terms import DATA_COMMERCIAL, DATA_LICENCES, OTHER_DATA, SHIPPED_CODE, WEIGHTS
 
-WEIGHTS = (
-    (
-        "pocket, pocket-sd, pocket encoder, pocket teacher",
-        "this project",
-        "that of the package; trained on its own drawings",
-    ),
-    ("Stable Diffusion 1.5", "CompVis, Runway", "CreativeML OpenRAIL-M: use is restricted, also of fine-tuned weights"),
-    ("SDXL and its inpainting model", "Stability AI, diffusers", "CreativeML Open RAIL++-M: likewise"),
-    ("ResNet-50 and others through timm", "torchvision, timm", "BSD-3-Clause or Apache-2.0; ImageNet: research"),
-    ("Inception for FID", "converted from TensorFlow's", "Apache-2.0; ImageNet: research"),
-)
-"""Name, whose, terms; none but the first ships with the package. The model pages are what counts."""
+COMMERCIAL = "commercial use, as the owners state it"
+READ_THEM = "As their owners' pages state; read them before use."
+MARK = "Where the owners say nothing, the table says so, whatever a copy elsewhere may claim."
 
 
 def licence_tables() -> list[ReportTable]:
     """Three tables: data sets, weights, and the packages that this one imports, with what each says of itself."""
-    data = pd.DataFrame(
-        [(entry.title, entry.licence, entry.home or "–") for entry in ENTRIES.values()],
-        columns=["data set", "licence", "page"],
-    )
-    weights = pd.DataFrame(WEIGHTS, columns=["weights", "whose", "terms"])
-    code = pd.DataFrame([("defectlab", "MIT"), *dependencies()], columns=["package", "licence"])
     return [
-        ReportTable(data, "Data sets", ("As their pages state; read them before use.",)),
-        ReportTable(weights, "Weights", ("As their pages state; read them before use.",)),
-        ReportTable(code, "Code: this package and those that it imports", ("As their metadata state.",)),
+        ReportTable(data_terms(), "Data sets", (READ_THEM, MARK)),
+        ReportTable(weight_terms(), "Weights", (READ_THEM, MARK)),
+        ReportTable(
+            pd.DataFrame([("defectlab", "MIT"), *SHIPPED_CODE, *dependencies()], columns=["package", "licence"]),
+            "Code: this package, what it ships, and what it imports",
+            ("As their metadata state.",),
+        ),
     ]
+
+
+def data_terms() -> pd.DataFrame:
+    """One line a data set that is loaded, shipped or named: licence, page, and whether commercial use is allowed."""
+    own = [
+        (entry.title, DATA_LICENCES.get(name, entry.licence), entry.home or "–", DATA_COMMERCIAL[name])
+        for name, entry in ENTRIES.items()
+    ]
+    others = [(terms.title, terms.licence, terms.source, terms.commercial) for terms in OTHER_DATA]
+    return pd.DataFrame(own + others, columns=["data set", "licence", "page or owner", COMMERCIAL])
+
+
+def weight_terms() -> pd.DataFrame:
+    """One line a set of weights: source, licence, and whether commercial use is allowed."""
+    lines = [(terms.title, terms.source, terms.licence, terms.commercial) for terms in WEIGHTS]
+    return pd.DataFrame(lines, columns=["weights", "source", "licence", COMMERCIAL])
 
 
 def dependencies() -> list[tuple[str, str]]:
