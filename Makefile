@@ -27,7 +27,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export OMP_WAIT_POLICY := PASSIVE
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo grid test lint unit notebooks book book-smoke bench lock clean
+.PHONY: help setup demo grid test lint unit notebooks book book-smoke zip bench lock clean
 
 .NOTPARALLEL:  # the cheap checks of `test` first, in the order they are named
 
@@ -68,6 +68,9 @@ book-smoke: $(STAMP)
 
 book: $(STAMP)  ## build the book from stored runs, executing what is stale; BOOK_PROFILE=smoke for a quick one
 	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE) $(if $(BOOK_REPOSITORY),--repository $(BOOK_REPOSITORY))
+
+zip: $(STAMP)  ## the book as one file with its checksum, and as one page to print: _build/defectlab-book-VERSION.zip
+	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE) $(if $(BOOK_REPOSITORY),--repository $(BOOK_REPOSITORY)) --zip
 
 bench: .venv-bench/.installed  ## benchmarks beside peers that pip can install, in an environment of their own
 	@for script in benchmarks/*.py; do echo "== $$script"; .venv-bench/bin/python "$$script"; done

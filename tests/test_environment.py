@@ -106,7 +106,7 @@ def test_the_changelog_starts_with_what_is_not_released():
 
 
 def test_the_makefile_has_the_targets_that_are_documented():
-    assert {"help", "setup", "demo", "test", "lint", "book", "bench", "clean"} <= targets()
+    assert {"help", "setup", "demo", "test", "lint", "book", "zip", "bench", "clean"} <= targets()
 
 
 def test_continuous_integration_runs_make_test():
@@ -135,6 +135,14 @@ def test_the_workflows_test_each_change_publish_the_book_and_try_other_versions_
     assert any(step.get("run") == ".ci/run" for step in steps(loaded["test"]))
     assert any("deploy-pages" in step.get("uses", "") for step in steps(loaded["book"]))
     assert "schedule" in loaded["weekly"][True]
+
+
+def test_a_tag_releases_the_zip_with_its_checksum():
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"].values()
+    assert job["permissions"] == {"contents": "write"}
+    script = "\n".join(step.get("run", "") for step in job["steps"])
+    assert "make zip" in script and "sha256sum --check" in script
+    assert re.search(r"gh release upload .*\.zip .*\.zip\.sha256", script)
 
 
 def test_the_hooks_use_the_tools_of_the_lock():

@@ -4,11 +4,13 @@ Papermill is the one executor. An executed notebook is kept in a store outside t
 depends on; the pages are built from copies of those, in a staging folder, so that the notebooks of the checkout stay
 without outputs. A warning is an error, and so is a figure without alt text.
 
-``python -m defectlab.book --profile smoke`` does all of it.
+``python -m defectlab.book --profile smoke`` does all of it. With ``--zip`` the pages, and the whole book as one page,
+are packed into one file that opens from disk.
 """
 
 from defectlab.book.building import build
 from defectlab.book.execution import execute_stale
+from defectlab.book.packing import pack
 from defectlab.book.pages import STORE, BookError, Page, notebook_pages, toc_entries
 from defectlab.book.staging import SOURCES, carry_figures, stage, with_prose
 
@@ -21,6 +23,7 @@ __all__ = [
     "carry_figures",
     "execute_stale",
     "notebook_pages",
+    "pack",
     "stage",
     "toc_entries",
     "with_prose",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from defectlab.book.execution import execute_stale
 from defectlab.book.links import link_repository
-from defectlab.book.pages import BookError, notebook_pages
+from defectlab.book.pages import BookError, notebook_pages, page_names
+from defectlab.book.single_page import add_single_page
 from defectlab.book.staging import stage
 
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -24,6 +25,7 @@ def build(
     jobs: int | None = None,
     run: bool = True,
     repository: str = "",
+    single: bool = False,
 ) -> Path:
     """Builds the book.
 
@@ -34,6 +36,7 @@ def build(
         jobs: notebooks executed at a time; one a core by default.
         run: execute stale notebooks; otherwise take their stored runs and mark the pages as stale.
         repository: address that the source and launch buttons lead to; no such buttons where it is empty.
+        single: put the whole book as one page, ``single.html``, beside the others.
 
     Returns:
         The folder of the pages.
@@ -51,19 +54,24 @@ def build(
     with tempfile.TemporaryDirectory(prefix="defectlab-book-") as folder:
         stage(root, Path(folder), pages)
         link_repository(Path(folder) / "_config.yml", repository)
-        replace_pages(output, _sphinx(Path(folder)))
+        built = _sphinx(Path(folder), "html")
+        if single:
+            add_single_page(built, _sphinx(Path(folder), "singlehtml"), page_names(root)[0])
+        replace_pages(output, built)
     return output
 
 
-def _sphinx(folder: Path) -> Path:
+def _sphinx(folder: Path, builder: str) -> Path:
+    """Runs a builder of Jupyter Book on a staged book; what an earlier one has read is not read again."""
     words = ["build", str(folder), "--toc", str(folder / "book" / "_toc.yml"), "-n", "-W", "--keep-going"]
+    words += ["--builder", builder]
     plain = os.environ | {"NO_COLOR": "1", "PYTHONUTF8": "1"}
     done = subprocess.run([sys.executable, "-c", _JUPYTER_BOOK, *words], capture_output=True, text=True, env=plain)
     if done.returncode:
         said = (done.stdout + done.stderr).replace(f"{folder}{os.sep}", "").splitlines()
         problems = [line for line in said if "WARNING" in line or "ERROR" in line]
         raise BookError("the build of the pages failed:\n" + "\n".join(problems or said[-30:]))
-    return folder / "_build" / "html"
+    return folder / "_build" / builder
 
 
 def replace_pages(output: Path, pages: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import defectlab.book
 from defectlab.book.building import build
+from defectlab.book.packing import archive_name, pack
 from defectlab.book.pages import BookError
 from defectlab.paths import checkout_dir
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, help="notebooks executed at a time (default: one a core)")
     parser.add_argument("--stored", action="store_true", help="take stored runs even if stale; their pages say so")
     parser.add_argument("--repository", default="", metavar="URL", help="where source and launch buttons lead")
+    parser.add_argument("--zip", action="store_true", help="add the whole book as one page, and pack all beside OUTPUT")
     parser.add_argument("--root", type=Path, help="checkout (default: the one this package lies in)")
     arguments = parser.parse_args(argv)
     root = arguments.root or checkout_dir()
@@ -38,9 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.jobs,
             not arguments.stored,
             arguments.repository,
+            single=arguments.zip,
         )
+        archive = pack(output, output.parent / archive_name()) if arguments.zip else None
     except (BookError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if archive:
+        print(f"zip    {archive}")
     print(f"book   {output / 'index.html'}\nseconds {time.perf_counter() - begun:.0f}")
     return 0

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 import defectlab
@@ -59,7 +60,7 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(checkout):
-    output = book.build(checkout, "smoke", jobs=1)
+    output = book.build(checkout, "smoke", jobs=1, single=True)
     return {
         path.relative_to(output).as_posix(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for path in sorted(output.rglob("*.html"))
@@ -109,6 +110,17 @@ def test_mathjax_comes_from_the_book_and_only_where_there_is_mathematics(pages):
     assert "book/diag.html" in loading
     assert "book/how-to-run.html" not in loading
     assert (pages[1] / "mathjax" / "LICENSE").is_file()
+
+
+def test_the_single_page_has_every_chapter_every_figure_and_links_within_itself(pages, checkout):
+    page = pages[0]["single.html"]
+    for name in book.toc_entries(yaml.safe_load((checkout / "book" / "_toc.yml").read_text())):
+        assert page.find(id=f"document-{name}") or name == "book/index", name
+    figures = {image["src"] for name, other in content(pages[0]).items() for image in other.article.find_all("img")}
+    shown = {image["src"] for image in page.article.find_all("img")}
+    assert {Path(source).name for source in figures} == {Path(source).name for source in shown}
+    assert page.find("script", src=re.compile("tex-svg"))
+    assert not [link for link in page.article.select("a[href*='.html']") if not urlsplit(link["href"]).netloc]
 
 
 def test_every_image_has_alt_text(pages):
