@@ -18,7 +18,7 @@ class Trainer(Protocol):
     def device(self) -> Any:
         """Where it computes."""
 
-    def run(self) -> None:
+    def run(self) -> object:
         """Trains to the last step."""
 
 

@@ -52,6 +52,12 @@ class Detector(ABC):
         """Scores of every image, in the order of the data set, independent of how images are batched."""
 
 
+def untrained(detector: Detector) -> RuntimeError:
+    """The error of a detector that is to score or to be saved before it has learnt."""
+    kind = type(detector).__name__
+    return RuntimeError(f"{detector.name} is not trained: call fit(train) or {kind}.load(path) first")
+
+
 def require_both_classes(dataset: SurfaceDataset, what: str) -> None:
     """Refuses a data set that holds one class only, before any image is read.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -11,20 +10,18 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.backbones import BackboneSpec, create, cut
-from defectlab.detection.base import Detector, Scores, require_both_classes
+from defectlab.detection.base import Detector, Scores, require_both_classes, untrained
 from defectlab.detection.config import ClassifierConfig
 from defectlab.detection.heads import PatchHead, make_head
 from defectlab.detection.inputs import Frozen, gather, images
+from defectlab.detection.saved import part, prefixed, read_detector, settings_from, spec_from, write_detector
 from defectlab.detection.training import Progress, Training, to_device
 from defectlab.detection.weights import WeightsReport, load_backbone
 from defectlab.devices import pick_device
-from defectlab.files import atomic_path
 
 EPOCHS = ("last", "best")
 
@@ -139,10 +136,9 @@ class Classifier(Detector):
         """Writes the whole trained network, last and best epoch, settings and history as one safetensors file."""
         self._at("last")
         assert self._spec is not None and self.weights is not None
-        tensors = {f"last.{k}": v for k, v in self._last.items()}
-        tensors |= {f"best.{k}": v for k, v in (self._progress.best or {}).items()}
+        tensors = prefixed("last.", self._last) | prefixed("best.", self._progress.best or {})
         if self._frozen is not None:
-            tensors |= {f"frozen.{k}": v.cpu() for k, v in self._frozen.front.state_dict().items()}
+            tensors |= prefixed("frozen.", self._frozen.front.state_dict())
         facts = {
             "config": asdict(self.config),
             "spec": asdict(self._spec),
@@ -150,28 +146,23 @@ class Classifier(Detector):
             "rows": self._progress.rows,
             "best_epoch": self._progress.best_epoch,
         }
-        with atomic_path(path) as partial:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"classifier": json.dumps(facts)})
+        write_detector(path, self.name, tensors, facts)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", cache: Path | None = None) -> Self:
         """Reads what `save` wrote; needs neither the starting weights nor a network.
 
         Raises:
+            FileNotFoundError: if there is no such file.
             ValueError: if the file was not written by `save`.
         """
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            if "classifier" not in metadata:
-                raise ValueError(f"{path} was not written by Classifier.save: it has no settings in it")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-        facts = json.loads(metadata["classifier"])
-        self = cls(_config(facts["config"]), device, cache)
+        tensors, facts = read_detector(path, cls.name)
+        self = cls(settings_from(ClassifierConfig, facts["config"]), device, cache)
         self.weights = WeightsReport(**facts["weights"])
-        self._spec = _spec(facts["spec"])
-        self._build(create(self._spec, self.config.seed), self._spec, _part(tensors, "frozen."))
-        self._last = _part(tensors, "last.")
-        rows, best = facts["rows"], _part(tensors, "best.") or None
+        self._spec = spec_from(facts["spec"])
+        self._build(create(self._spec, self.config.seed), self._spec, part(tensors, "frozen."))
+        self._last = part(tensors, "last.")
+        rows, best = facts["rows"], part(tensors, "best.") or None
         self._progress = Progress(len(rows), rows, best, facts["best_epoch"])
         return self
 
@@ -203,7 +194,7 @@ class Classifier(Detector):
         if epoch not in EPOCHS:
             raise ValueError(f"epoch must be one of {', '.join(EPOCHS)}, got {epoch!r}")
         if not self._last:
-            raise RuntimeError("the classifier is not trained: call fit(train) or Classifier.load(path) first")
+            raise untrained(self)
         state = self._last if epoch == "last" else self._progress.best
         if state is None:
             raise ValueError("there is no best epoch: fit was given no validation images")
@@ -216,17 +207,3 @@ def _forward(trained: nn.Sequential, batch: Tensor) -> tuple[Tensor, Tensor | No
     """Image logits and, of a patch head, its map."""
     features, head = trained[:-1](batch), trained[-1]
     return head(features).float(), head.maps(features).float() if isinstance(head, PatchHead) else None
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _config(values: dict) -> ClassifierConfig:
-    size = values.pop("size")
-    return ClassifierConfig(size=None if size is None else (size[0], size[1]), **values)
-
-
-def _spec(values: dict) -> BackboneSpec:
-    lists = {name: tuple(values[name]) for name in ("absent", "mean", "std")}
-    return BackboneSpec(values["architecture"], values["options"], **lists)

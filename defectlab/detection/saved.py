@@ -6,7 +6,7 @@ import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -25,6 +25,9 @@ KINDS = {
     "anomalib": "defectlab.detection.baselines.anomalib_adapter:AnomalibDetector",
 }
 """Class of each kind of file; a kind is the key of its facts in the file's metadata."""
+
+
+S = TypeVar("S")
 
 
 class Loadable(Protocol):
@@ -101,3 +104,22 @@ def spec_from(values: Mapping[str, Any]) -> BackboneSpec:
     """A `BackboneSpec` from what ``dataclasses.asdict`` and JSON made of it."""
     lists = {name: tuple(values[name]) for name in ("absent", "mean", "std")}
     return BackboneSpec(values["architecture"], values["options"], **lists)
+
+
+def settings_from(schema: type[S], values: Mapping[str, Any]) -> S:
+    """Settings from what ``dataclasses.asdict`` and JSON made of them: what were tuples are lists there."""
+    return schema(**{name: _tuples(value) for name, value in values.items()})
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of one part of a detector, by their names in its file."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors that `prefixed` named."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

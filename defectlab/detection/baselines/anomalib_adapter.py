@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.detection.base import Detector, Scores
+from defectlab.detection.base import Detector, Scores, untrained
 from defectlab.detection.baselines.anomalib_models import MISSING, MODELS
 from defectlab.detection.baselines.anomalib_settings import (
     NOTES,
@@ -31,7 +31,7 @@ from defectlab.detection.baselines.anomalib_settings import (
     training_length,
 )
 from defectlab.detection.inputs import gather
-from defectlab.detection.saved import read_detector, write_detector
+from defectlab.detection.saved import read_detector, settings_from, write_detector
 from defectlab.detection.scoring import resize_map, score_images
 from defectlab.detection.training import seeded
 from defectlab.detection.weights import WeightsReport
@@ -108,7 +108,7 @@ class AnomalibDetector(Detector):
             ValueError: if images differ in size.
         """
         if self._module is None:
-            raise RuntimeError(f"{self.name} is not trained: call fit(train) or AnomalibDetector.load(path) first")
+            raise untrained(self)
         size, batch_size = self.settings.size, self.settings.batch_size
         assert size is not None and batch_size is not None
 
@@ -122,7 +122,7 @@ class AnomalibDetector(Detector):
     def save(self, path: Path) -> None:
         """Writes the module's tensors and the settings as one safetensors file, atomically."""
         if self._module is None or self.weights is None:
-            raise RuntimeError(f"{self.name} is not trained: call fit(train) first")
+            raise untrained(self)
         facts = {"settings": asdict(self.settings), "weights": asdict(self.weights)}
         tensors = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
         write_detector(path, "anomalib", tensors, facts)
@@ -136,8 +136,7 @@ class AnomalibDetector(Detector):
             ValueError: if the file was not written by `save`.
         """
         tensors, facts = read_detector(path, "anomalib")
-        values = facts["settings"]
-        settings = AnomalibSettings(**values | {"size": tuple(values["size"])})
+        settings = settings_from(AnomalibSettings, facts["settings"])
         self = cls(settings, device)
         with tempfile.TemporaryDirectory() as textures:
             bare = settings.but(textures="surfaces", weights="none" if _can_be_random(settings) else settings.weights)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,15 +11,11 @@ import torch
 from torch import Tensor
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.detection.backbones import create
-from defectlab.detection.base import Detector, Scores
+from defectlab.detection.base import Scores, untrained
 from defectlab.detection.baselines.coreset import greedy_coreset
-from defectlab.detection.baselines.features import STRIDES, PatchFeatures, load_model, map_indices
-from defectlab.detection.saved import read_detector, spec_from, write_detector
+from defectlab.detection.baselines.patch_detector import PatchDetector
 from defectlab.detection.scoring import resize_map, score_images, to_size
 from defectlab.detection.student_teacher.maps import smooth
-from defectlab.detection.weights import WeightsReport
-from defectlab.devices import pick_device
 
 CHUNK = 4096  # patches compared with the memory at once
 
@@ -95,7 +90,7 @@ def smoke(**changes: Any) -> NearestSettings:
     return laptop(**tiny).but(smoothing=1.0).but(**changes)
 
 
-class Nearest(Detector):
+class Nearest(PatchDetector):
     """PatchCore without anything else: frozen features, a memory of normal patches, the distance to the nearest.
 
     Nothing is trained, no synthetic image is read. Maps are distances of features, at least 0.
@@ -112,12 +107,12 @@ class Nearest(Detector):
 
     name = "nearest"
 
+    settings_class = NearestSettings
+    settings: NearestSettings
+
     def __init__(self, settings: NearestSettings | None = None, device: str = "auto") -> None:
-        self.settings = settings or NearestSettings()
-        self.device = pick_device(device)
-        self.weights: WeightsReport | None = None
-        self._features: PatchFeatures | None = None
-        self._memory = torch.empty(0)
+        super().__init__(settings, device)
+        self._memory: Tensor | None = None
 
     def fit(self, train: SurfaceDataset, validation: SurfaceDataset | None = None) -> Self:
         """Fills the memory.
@@ -129,15 +124,8 @@ class Nearest(Detector):
         Raises:
             ValueError: if there is no normal image.
         """
-        normals = train.subset(defective=False)
-        if not len(normals):
-            raise ValueError(
-                f"{train.name!r} ({train.split}) holds no normal image, and nearest learns from those alone"
-            )
-        s = self.settings
-        model, spec, self.weights = load_model(s.backbone, s.weights, s.size, s.seed)
-        self._features = PatchFeatures(model, spec, map_indices(model, spec, s.layers, STRIDES), s.neighbourhood)
-        self._features.to(self.device)
+        normals, s = self.normals_of(train), self.settings
+        self.load_features()
         pool, n_patches = self._pool(normals)
         n = min(s.limit, max(1, round(s.ratio * n_patches)))
         self._memory = pool[greedy_coreset(pool, n, s.seed).to(pool.device)].clone()
@@ -150,8 +138,8 @@ class Nearest(Detector):
             RuntimeError: before `fit`.
             ValueError: if images differ in size.
         """
-        features, s = self._fitted(), self.settings
-        memory = self._memory.to(self.device)
+        features, s = self.features, self.settings
+        memory = self._known().to(self.device)
 
         def forward(images: Tensor) -> tuple[Tensor, Tensor]:
             patches = features.patches(images)
@@ -162,42 +150,18 @@ class Nearest(Detector):
 
         return score_images(dataset, s.size, s.batch_size, self.device, forward)
 
-    def save(self, path: Path) -> None:
-        """Writes backbone, memory and settings as one safetensors file, atomically."""
-        features = self._fitted()
-        assert self.weights is not None
-        facts = {
-            "settings": asdict(self.settings),
-            "spec": asdict(features.spec),
-            "indices": features.indices,
-            "weights": asdict(self.weights),
-        }
-        tensors = {f"model.{name}": tensor for name, tensor in features.model.state_dict().items()}
-        write_detector(path, self.name, tensors | {"memory": self._memory}, facts)
+    def learnt(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The memory."""
+        return {"memory": self._known()}, {}
 
-    @classmethod
-    def load(cls, path: Path, device: str = "auto") -> Self:
-        """Reads what `save` wrote; needs neither the starting weights nor a network.
+    def set_learnt(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Sets the memory."""
+        self._memory = tensors["memory"]
 
-        Raises:
-            ValueError: if the file was not written by `save`.
-        """
-        tensors, facts = read_detector(path, cls.name)
-        values = facts["settings"]
-        tuples = {name: None if values[name] is None else tuple(values[name]) for name in ("size", "layers")}
-        self = cls(NearestSettings(**values | tuples), device)
-        spec = spec_from(facts["spec"])
-        self._memory = tensors.pop("memory")
-        model = create(spec, seed=0)
-        model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in tensors.items()})
-        self._features = PatchFeatures(model, spec, facts["indices"], self.settings.neighbourhood).to(self.device)
-        self.weights = WeightsReport(**facts["weights"])
-        return self
-
-    def _fitted(self) -> PatchFeatures:
-        if self._features is None:
-            raise RuntimeError("nearest has no memory yet: call fit(train) or Nearest.load(path) first")
-        return self._features
+    def _known(self) -> Tensor:
+        if self._memory is None:
+            raise untrained(self)
+        return self._memory
 
     def _pool(self, normals: SurfaceDataset) -> tuple[Tensor, int]:
         """Patches to choose from, as many of every image, and how many patches there are in all."""
@@ -212,7 +176,7 @@ class Nearest(Detector):
 
     def _patches(self, normals: SurfaceDataset) -> Iterator[Tensor]:
         """Patches of each image in turn, shape ``(h w, C)``."""
-        features = self._fitted()
+        features = self.features
         for i in range(len(normals)):
             image = to_size(normals[i].image, self.settings.size)[None].to(self.device).float() / 255
             yield features.patches(image)[0].flatten(1).T

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,16 +10,13 @@ import torch
 from torch import Tensor
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.detection.backbones import create
-from defectlab.detection.base import Detector, Scores
-from defectlab.detection.baselines.features import STRIDES, PatchFeatures, load_model, map_indices
+from defectlab.detection.base import Scores, untrained
+from defectlab.detection.baselines.patch_detector import PatchDetector
 from defectlab.detection.baselines.simplenet_training import Critic, SimpleNetSettings, SimpleNetTraining
 from defectlab.detection.inputs import gather
-from defectlab.detection.saved import read_detector, spec_from, write_detector
+from defectlab.detection.saved import part, prefixed
 from defectlab.detection.scoring import resize_map, score_images
 from defectlab.detection.student_teacher.maps import smooth
-from defectlab.detection.weights import WeightsReport
-from defectlab.devices import pick_device
 
 
 def paper(**changes: Any) -> SimpleNetSettings:
@@ -44,7 +40,7 @@ def smoke(**changes: Any) -> SimpleNetSettings:
     return laptop(**tiny | {"noise": 2.0, "epochs": 2, "batch_size": 4, "every": 1, "smoothing": 1.0} | changes)
 
 
-class SimpleNet(Detector):
+class SimpleNet(PatchDetector):
     """SimpleNet, written from its paper; no synthetic image is read, anomalies are made in feature space.
 
     Maps are minus the discriminator's output: any real number. An image's score is the largest of its map.
@@ -63,6 +59,8 @@ class SimpleNet(Detector):
     """
 
     name = "simplenet"
+    settings_class = SimpleNetSettings
+    settings: SimpleNetSettings
 
     def __init__(
         self,
@@ -71,12 +69,9 @@ class SimpleNet(Detector):
         folder: Path | None = None,
         show_progress: bool = False,
     ) -> None:
-        self.settings = settings or SimpleNetSettings()
-        self.device, self.show_progress = pick_device(device), show_progress
-        self.folder = None if folder is None else Path(folder)
-        self.weights: WeightsReport | None = None
+        super().__init__(settings, device)
+        self.folder, self.show_progress = None if folder is None else Path(folder), show_progress
         self.history = pd.DataFrame()
-        self._features: PatchFeatures | None = None
         self._critic: Critic | None = None
 
     def fit(self, train: SurfaceDataset, validation: SurfaceDataset | None = None) -> Self:
@@ -90,15 +85,8 @@ class SimpleNet(Detector):
             ValueError: if there is no normal image, or the checkpoint is of another training.
             FloatingPointError: if the loss is no longer finite.
         """
-        normals = train.subset(defective=False)
-        if not len(normals):
-            raise ValueError(
-                f"{train.name!r} ({train.split}) holds no normal image, and simplenet learns from those alone"
-            )
-        s = self.settings
-        model, spec, self.weights = load_model(s.backbone, s.weights, s.size, s.seed)
-        features = PatchFeatures(model, spec, map_indices(model, spec, s.layers, STRIDES), s.neighbourhood)
-        self._features = features.to(self.device)
+        normals, s = self.normals_of(train), self.settings
+        features = self.load_features()
         critic = Critic(sum(features.channels), s).to(self.device)
         inputs = gather(normals, s.size)
         kept = torch.cat([self._patches(image).cpu() for image in inputs.data]) if s.keep_features else None
@@ -122,8 +110,7 @@ class SimpleNet(Detector):
             RuntimeError: before `fit`.
             ValueError: if images differ in size.
         """
-        features, critic = self._trained()
-        s = self.settings
+        features, critic, s = self.features, self._trained(), self.settings
 
         def forward(images: Tensor) -> tuple[Tensor, Tensor]:
             patches = features.patches(images)
@@ -133,51 +120,25 @@ class SimpleNet(Detector):
 
         return score_images(dataset, s.size, s.batch_size, self.device, forward)
 
-    def save(self, path: Path) -> None:
-        """Writes backbone, adapter, discriminator, settings and history as one safetensors file, atomically."""
-        features, critic = self._trained()
-        assert self.weights is not None
-        facts = {
-            "settings": asdict(self.settings),
-            "spec": asdict(features.spec),
-            "indices": features.indices,
-            "weights": asdict(self.weights),
-            "history": self.history.to_dict("records"),
-        }
-        tensors = {f"model.{name}": tensor for name, tensor in features.model.state_dict().items()}
-        tensors |= {f"critic.{name}": tensor for name, tensor in critic.state_dict().items()}
-        write_detector(path, self.name, tensors, facts)
+    def learnt(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Adapter, discriminator and history."""
+        tensors = prefixed("critic.", self._trained().state_dict())
+        return tensors, {"history": self.history.to_dict("records")}
 
-    @classmethod
-    def load(cls, path: Path, device: str = "auto") -> Self:
-        """Reads what `save` wrote; needs neither the starting weights nor a network.
+    def set_learnt(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Sets all three."""
+        critic = Critic(sum(self.features.channels), self.settings)
+        critic.load_state_dict(part(tensors, "critic."))
+        self._critic, self.history = critic.to(self.device).eval(), pd.DataFrame(facts["history"])
 
-        Raises:
-            ValueError: if the file was not written by `save`.
-        """
-        tensors, facts = read_detector(path, cls.name)
-        values = facts["settings"]
-        tuples = {name: None if values[name] is None else tuple(values[name]) for name in ("size", "layers")}
-        self = cls(SimpleNetSettings(**values | tuples), device)
-        spec = spec_from(facts["spec"])
-        model = create(spec, seed=0)
-        model.load_state_dict(_part(tensors, "model."))
-        self._features = PatchFeatures(model, spec, facts["indices"], self.settings.neighbourhood).to(self.device)
-        critic = Critic(sum(self._features.channels), self.settings)
-        critic.load_state_dict(_part(tensors, "critic."))
-        self._critic = critic.to(self.device).eval()
-        self.weights, self.history = WeightsReport(**facts["weights"]), pd.DataFrame(facts["history"])
-        return self
-
-    def _trained(self) -> tuple[PatchFeatures, Critic]:
-        if self._features is None or self._critic is None:
-            raise RuntimeError("simplenet is not trained: call fit(train) or SimpleNet.load(path) first")
-        return self._features, self._critic
+    def _trained(self) -> Critic:
+        if self._critic is None:
+            raise untrained(self)
+        return self._critic
 
     def _patches(self, images: Tensor) -> Tensor:
         """Patch features of uint8 images ``(n, 3, H, W)``, shape ``(n, places, channels)``."""
-        assert self._features is not None
-        patches: Tensor = self._features.patches(images.to(self.device).float() / 255)
+        patches: Tensor = self.features.patches(images.to(self.device).float() / 255)
         return patches.flatten(2).transpose(1, 2)
 
     def _spread(self, images: Tensor, n: int = 32) -> float:
@@ -185,7 +146,3 @@ class SimpleNet(Detector):
         chosen = torch.linspace(0, len(images) - 1, min(n, len(images))).long()
         patches = torch.cat([self._patches(images[i]).flatten(0, 1) for i in chosen])
         return float(patches.std(dim=0).mean())
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.checkpoints import Stateful, TrainingFolder, time_left
 from defectlab.detection.sampling import epoch_order
 from defectlab.detection.training import seeded
 
@@ -154,17 +153,13 @@ class SimpleNetTraining:
         self.critic, self.draw, self.sigma, self.settings = critic, draw, sigma, settings
         self.device = next(critic.parameters()).device
         self.labels = torch.zeros(n_images)
-        self.folder, self.show_progress = folder, show_progress
+        self.show_progress = show_progress
         rates = ((critic.adapter, settings.lr_adapter), (critic.discriminator, settings.lr))
         groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in rates]
         self.optimiser = torch.optim.Adam(groups, weight_decay=settings.weight_decay)
-        self.epoch, self.rows = 0, list[dict[str, Any]]()
-        self._key = asdict(settings) | {"images": digest}
-        if folder is not None and (folder / "checkpoint.pt").exists():
-            state = load_checkpoint(folder / "checkpoint.pt", self._key, self.device)
-            critic.load_state_dict(state["critic"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.epoch, self.rows = state["epoch"], state["rows"]
+        parts: dict[str, Stateful] = {"critic": critic, "optimiser": self.optimiser}
+        self.kept = TrainingFolder(folder, asdict(settings) | {"images": digest}, parts, self.device, "epoch")
+        self.epoch, self.rows = self.kept.done, self.kept.rows
 
     def run(self) -> pd.DataFrame:
         """Trains to the last epoch.
@@ -179,13 +174,12 @@ class SimpleNetTraining:
         for epoch in tqdm(range(first, epochs), desc="simplenet", disable=not self.show_progress, leave=False):
             means = self.train_epoch(epoch)
             self.epoch = epoch + 1
-            if not math.isfinite(means["loss"]):
-                raise FloatingPointError(f"the loss of epoch {self.epoch} is {means['loss']}: lower lr and lr_adapter")
+            self.kept.require_finite(means, self.epoch, "lower lr and lr_adapter")
             if self.epoch % self.settings.every == 0 or self.epoch == epochs:
                 seconds = time.perf_counter() - begun
                 left = time_left(seconds, self.epoch - first, epochs - first)
                 self.rows.append({"epoch": self.epoch, **means, "seconds": round(seconds, 2), "left": left})
-                self.save()
+                self.kept.save(self.epoch)
         self.critic.eval()
         return pd.DataFrame(self.rows)
 
@@ -205,14 +199,6 @@ class SimpleNetTraining:
             self.optimiser.step()
             sums += torch.stack([loss, normal.mean(), false.mean()]).detach().cpu().double()
         return dict(zip(("loss", "normal", "false"), (sums / len(batches)).tolist(), strict=True))
-
-    def save(self) -> None:
-        """Writes checkpoint and log, each whole or not at all."""
-        if self.folder is None:
-            return
-        state = {"critic": self.critic.state_dict(), "optimiser": self.optimiser.state_dict()}
-        save_checkpoint(self.folder / "checkpoint.pt", state | {"epoch": self.epoch, "rows": self.rows}, self._key)
-        write_rows(self.folder / "log.csv", self.rows)
 
 
 def _noise_seed(seed: int, epoch: int, step: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,3 +72,13 @@ class EncoderSettings:
             raise ValueError(f"materials: expected some of {', '.join(TRAINED_MATERIALS)}, got {self.materials}")
         if self.looks not in (1, 2):
             raise ValueError(f"looks: expected 1 or 2 (the third of {len(HELD_OUT_LOOKS)} defects is held out)")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        return warmed_cosine(step, self.steps, self.lr, self.warm_up)
+
+
+def warmed_cosine(step: int, steps: int, lr: float, warm_up: int) -> float:
+    """Learning rate of a step, counted from 0: linear warm-up, then half a cosine down to zero."""
+    progress = max(0.0, (step - warm_up) / max(1, steps - warm_up))
+    return lr * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * progress))

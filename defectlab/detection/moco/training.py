@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -14,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.checkpoints import Stateful, TrainingFolder, time_left
 from defectlab.detection.inputs import images as read_images
 from defectlab.detection.moco.augmentations import PRESETS
 from defectlab.detection.moco.batches import check_batches, epoch_batches, step_generator
@@ -67,11 +65,10 @@ class MoCoTrainer:
             weight_decay=settings.weight_decay,
         )
         self.amp = settings.amp and self.device.type == "cuda"
-        self.epoch, self.rows = 0, list[dict[str, Any]]()
-        self.folder = None if folder is None else Path(folder)
-        self._key = asdict(settings) | {"images": int(self.images.long().sum()), "n": len(dataset)}
-        if self.folder is not None and (self.folder / "checkpoint.pt").exists():
-            self._resume(self.folder / "checkpoint.pt")
+        key = asdict(settings) | {"images": int(self.images.long().sum()), "n": len(dataset)}
+        parts: dict[str, Stateful] = {"model": self.model, "optimiser": self.optimiser}
+        self.kept = TrainingFolder(folder, key, parts, self.device, "epoch")
+        self.epoch, self.rows = self.kept.done, self.kept.rows
 
     def run(self) -> pd.DataFrame:
         """Trains to the last epoch.
@@ -81,7 +78,7 @@ class MoCoTrainer:
             sentence or empty), seconds, left.
 
         Raises:
-            RuntimeError: if the loss is no longer finite; the checkpoint of the epoch before is kept.
+            FloatingPointError: if the loss is no longer finite; the checkpoint of the epoch before is kept.
         """
         begun, first = time.perf_counter(), self.epoch
         bar = tqdm(range(first, self.settings.epochs), desc="moco", disable=not self.show_progress, leave=False)
@@ -97,7 +94,7 @@ class MoCoTrainer:
             facts = {"collapsed": collapsed(diagnosis), "seconds": round(now - since, 2), "left": left}
             self.rows.append({"epoch": self.epoch, **numbers, **facts})
             bar.set_postfix(loss=f"{loss:.3f}", mean_norm=f"{diagnosis.mean_norm:.2f}")
-            self._save()
+            self.kept.save(self.epoch)
         return self.history
 
     @property
@@ -129,12 +126,9 @@ class MoCoTrainer:
             batch = self.images[chosen].to(self.device, non_blocking=True)
             total += self.train_step(batch, step_generator(s.seed, epoch, step))
         mean = total.item() / len(batches)
-        if not math.isfinite(mean):
-            kept = f"the last good state is in {self.folder}" if self.folder and epoch else "no state before it is kept"
-            raise RuntimeError(
-                f"the loss became {mean} in epoch {epoch + 1}: lower lr ({s.lr}; MoCo's 0.03 is for batches of 256, "
-                f"linear scaling gives {0.03 * s.batch_size / 256:.4g}) or raise temperature ({s.temperature}); {kept}"
-            )
+        scaled = f"{0.03 * s.batch_size / 256:.4g}"
+        advice = f"lower lr ({s.lr}; MoCo's 0.03 is for batches of 256, linear scaling gives {scaled}) or raise "
+        self.kept.require_finite({"loss": mean}, epoch + 1, f"{advice}temperature ({s.temperature})")
         return mean
 
     def train_step(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -164,19 +158,6 @@ class MoCoTrainer:
             for part in parts:
                 part.append(kept(views(batch.to(self.device), self.settings.size, generator)).cpu())
         return diagnose(torch.cat(parts[0]), torch.cat(parts[1]))
-
-    def _save(self) -> None:
-        if self.folder is None:
-            return
-        state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "rows": self.rows}
-        save_checkpoint(self.folder / "checkpoint.pt", state | {"epoch": self.epoch}, self._key)
-        write_rows(self.folder / "log.csv", self.rows)
-
-    def _resume(self, path: Path) -> None:
-        state = load_checkpoint(path, self._key, self.device)
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch, self.rows = state["epoch"], state["rows"]
 
 
 def classes_of(dataset: SurfaceDataset) -> tuple[Tensor, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from defectlab.detection.encoder.settings import TRAINED_MATERIALS, EncoderSettings
+from defectlab.detection.encoder.settings import TRAINED_MATERIALS, EncoderSettings, warmed_cosine
 
 ARCHITECTURE = "vit_tiny_patch16_224"
 OPTIONS: dict[str, Any] = {"img_size": 128, "patch_size": 8, "depth": 6}
@@ -75,6 +75,10 @@ class TeacherSettings:
                 f"{self.floor}, {self.lr}, {self.features}, {self.weight_decay}"
             )
         self.drawing()  # the rest is checked where it is used
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        return warmed_cosine(step, self.steps, self.lr, self.warm_up)
 
     def drawing(self) -> EncoderSettings:
         """The settings that scenes are drawn by, those of the pocket encoder's training with another seed of data."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pandas as pd
 from torch import Tensor
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.backbones import BackboneSpec
-from defectlab.detection.base import Detector, Scores
-from defectlab.detection.saved import read_detector, spec_from, write_detector
+from defectlab.detection.base import Detector, Scores, untrained
+from defectlab.detection.saved import read_detector, settings_from, spec_from, write_detector
 from defectlab.detection.scoring import score_images
 from defectlab.detection.student_teacher.maps import top_k_mean
 from defectlab.detection.student_teacher.network import PairNetwork
@@ -138,9 +138,7 @@ class PairDetector(Detector):
             ValueError: if the file was not written by `save`.
         """
         tensors, facts = read_detector(path, cls.name)
-        self = cls(
-            cls.settings_class(**{name: _tuples(value) for name, value in facts["settings"].items()}), device=device
-        )
+        self = cls(settings_from(cls.settings_class, facts["settings"]), device=device)
         network = self.remake_network(spec_from(facts["spec"]))
         network.load_state_dict(tensors)
         self._network = network.to(self.device).eval()
@@ -150,12 +148,5 @@ class PairDetector(Detector):
 
     def _trained(self) -> PairNetwork:
         if self._network is None:
-            raise RuntimeError(
-                f"the detector is not trained: call fit(train) or {type(self).__name__}.load(path) first"
-            )
+            raise untrained(self)
         return self._network
-
-
-def _tuples(value: Any) -> Any:
-    """What JSON made a list of, as it was in the settings."""
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from defectlab.detection.checkpoints import load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.checkpoints import TrainingFolder
 from defectlab.detection.inputs import FLIPS
+from defectlab.detection.step_training import StepTrainer
 from defectlab.detection.student_teacher.losses import Losses, joint_loss
 from defectlab.detection.student_teacher.network import Network, Output, PairNetwork
 from defectlab.detection.student_teacher.settings import StudentTeacherSettings, TrainingSettings
@@ -28,7 +25,22 @@ ORDER, DRAW, NOISE = 0, 1, 2  # independent streams of random numbers
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
-class PairTrainer(ABC):
+@dataclass(frozen=True)
+class Learnt:
+    """What a checkpoint keeps of a network: all but the teacher."""
+
+    network: PairNetwork
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Student and head."""
+        return self.network.trained_state()
+
+    def load_state_dict(self, state: dict[str, Tensor], /) -> None:
+        """Sets both; the teacher stays."""
+        self.network.load_trained_state(state)
+
+
+class PairTrainer(StepTrainer):
     """One training, which a second trainer on the same folder goes on with; losses and optimiser are a subclass's.
 
     Args:
@@ -53,15 +65,13 @@ class PairTrainer(ABC):
         show_progress: bool = False,
     ) -> None:
         self.triplets, self.settings, self.device = triplets, settings, torch.device(device)
-        self.network, self.show_progress = network.to(self.device), show_progress
-        self.folder = None if folder is None else Path(folder)
+        self.network = network.to(self.device)
         self.optimiser = self.make_optimiser()
         self.learning = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.amp = settings.amp and self.device.type == "cuda"
-        self.step, self.rows = 0, list[dict[str, Any]]()
-        self._key = asdict(settings) | {"triplets": triplets.digest}
-        if self.folder is not None and (self.folder / "checkpoint.pt").exists():
-            self._resume(self.folder / "checkpoint.pt")
+        key, parts = asdict(settings) | {"triplets": triplets.digest}, {"trained": Learnt(self.network)}
+        kept = TrainingFolder(folder, key, {**parts, "optimiser": self.optimiser}, self.device)
+        super().__init__(kept, settings, settings.every, self.network.spec.architecture, show_progress)
 
     @abstractmethod
     def make_optimiser(self) -> torch.optim.Optimizer:
@@ -76,36 +86,27 @@ class PairTrainer(ABC):
             mask: 0 or 1, float32, shape ``(n, 1, H, W)``.
         """
 
-    @property
-    def history(self) -> pd.DataFrame:
-        """The log: step, means since the row before of cosine, focal, distance and total; lr, seconds, left."""
-        return pd.DataFrame(self.rows)
-
     def run(self) -> pd.DataFrame:
         """Trains to the last step.
 
         Returns:
-            `history`.
+            `history`, whose means are of cosine, focal, distance and total.
 
         Raises:
             FloatingPointError: if the loss is no longer finite; the last checkpoint stays.
         """
-        window: list[dict[str, float]] = []
-        begun, first = time.perf_counter(), self.step
-        steps, name = range(first, self.settings.steps), self.network.spec.architecture
-        bar = tqdm(steps, desc=name, disable=not self.show_progress, leave=False)
-        for step in bar:
-            window.append(self.train_step(step).numbers())
-            self._require_finite(window[-1], step)
-            self.step = step + 1
-            if self.step % self.settings.every == 0 or self.step == self.settings.steps:
-                seconds = time.perf_counter() - begun
-                self._record(window, seconds, time_left(seconds, self.step - first, self.settings.steps - first))
-                bar.set_postfix(loss=f"{self.rows[-1]['total']:.3f}")
-                window = []
-                self.save()
+        history = super().run()
         self.network.eval()
-        return self.history
+        return history
+
+    @property
+    def advice(self) -> str:
+        """What to change where a loss is no number."""
+        return f"lower lr (now {self.settings.lr}) or clip (now {self.settings.clip})"
+
+    def numbers(self, step: int) -> dict[str, float]:
+        """One step, and its losses as numbers."""
+        return self.train_step(step).numbers()
 
     def train_step(self, step: int) -> Losses:
         """One step of the optimiser; what it does depends on the weights, the seed and the number of the step alone."""
@@ -147,36 +148,6 @@ class PairTrainer(ABC):
             mirrored = torch.stack([image.flip(axes[v]) for image, v in zip(part, variants, strict=True)])
             parts.append(mirrored.to(self.device, non_blocking=True).float() / scale)
         return parts[0], parts[1], parts[2]
-
-    def save(self) -> None:
-        """Writes checkpoint and log, each whole or not at all."""
-        if self.folder is None:
-            return
-        state = {"trained": self.network.trained_state(), "optimiser": self.optimiser.state_dict()}
-        save_checkpoint(self.folder / "checkpoint.pt", state | {"step": self.step, "rows": self.rows}, self._key)
-        write_rows(self.folder / "log.csv", self.rows)
-
-    def _resume(self, path: Path) -> None:
-        state = load_checkpoint(path, self._key, self.device)
-        self.network.load_trained_state(state["trained"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.rows = state["step"], state["rows"]
-
-    def _record(self, window: list[dict[str, float]], seconds: float, left: str) -> None:
-        means = {name: sum(row[name] for row in window) / len(window) for name in window[0]}
-        rate = self.settings.rate(self.step - 1)
-        self.rows.append({"step": self.step, **means, "lr": rate, "seconds": round(seconds, 2), "left": left})
-
-    def _require_finite(self, losses: dict[str, float], step: int) -> None:
-        if math.isfinite(losses["total"]):
-            return
-        kept = "no state before it is kept"
-        if self.folder is not None and self.rows:
-            kept = f"the last good state is in {self.folder}"
-        raise FloatingPointError(
-            f"the losses of step {step + 1} are {losses}: lower lr (now {self.settings.lr}) or clip "
-            f"(now {self.settings.clip}); {kept}"
-        )
 
 
 class StudentTeacherTrainer(PairTrainer):

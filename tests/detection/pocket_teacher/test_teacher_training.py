@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import defectlab.detection.pocket_teacher.training as training
 from defectlab.cli import main
 from defectlab.data.surfaces import HELD_OUT_MATERIALS
 from defectlab.detection.pocket_teacher import TeacherSettings, TeacherTrainer
@@ -93,12 +92,12 @@ def test_hidden_places_do_not_reach_the_encoder():
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights_and_the_model_is_a_teacher(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "EVERY", 2)
+    monkeypatch.setattr(TeacherTrainer, "interval", 2)
     settings = TeacherSettings(**SMALL, bfloat16=False)
     whole = TeacherTrainer(tmp_path / "whole", settings)
     whole.run()
     first = TeacherTrainer(tmp_path / "parts", settings)
-    monkeypatch.setattr(first, "train_step", _stops_at(3, first.train_step))
+    monkeypatch.setattr(first, "numbers", _stops_at(3, first.numbers))
     with pytest.raises(KeyboardInterrupt):
         first.run()
     second = TeacherTrainer(tmp_path / "parts", settings)
@@ -118,16 +117,24 @@ def test_a_stopped_training_goes_on_to_the_same_weights_and_the_model_is_a_teach
     assert [m.shape for m in maps] == [(1, 192, 4, 4)] * 3 and "local file" in report.note
 
 
+def test_losses_of_a_seed_are_those_that_they_always_were(tmp_path):
+    trainer = TeacherTrainer(tmp_path, TeacherSettings(**SMALL | {"steps": 3}, features=1.0))
+    trainer.run()
+    expected = {"pixels": 0.76401, "features": 0.48891, "spread": 0.43232}
+    assert {name: trainer.rows[-1][name] for name in expected} == pytest.approx(expected, rel=0.01)
+    assert trainer.rows[-1]["lr"] == pytest.approx(7.5e-4)
+
+
 def test_the_loss_falls(tmp_path):
     trainer = TeacherTrainer(tmp_path, TeacherSettings(**SMALL | {"steps": 100}, lr=2e-3, bfloat16=False))
-    losses = [trainer.train_step(0)["pixels"] for _ in range(8)]
+    losses = [trainer.numbers(0)["pixels"] for _ in range(8)]
     assert losses[-1] < 0.95 * losses[0]
 
 
 def test_features_of_the_pocket_encoder_can_be_a_target_too(tmp_path):
     trainer = TeacherTrainer(tmp_path, TeacherSettings(**SMALL, features=1.0, bfloat16=False))
     assert trainer.target is not None and trainer.target.channels == 64 + 128
-    losses = trainer.train_step(0)
+    losses = trainer.numbers(0)
     assert losses["features"] > 0 and not any(p.requires_grad for p in trainer.target.parameters())
 
 
@@ -153,10 +160,10 @@ def test_settings_that_make_no_sense_are_refused(options, text):
         TeacherSettings(**options)
 
 
-def _stops_at(step, train_step):
+def _stops_at(step, numbers):
     def stops(current):
         if current == step:
             raise KeyboardInterrupt
-        return train_step(current)
+        return numbers(current)
 
     return stops
