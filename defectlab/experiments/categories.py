@@ -105,7 +105,7 @@ def _load(params: StudentTeacherParameters, split: str) -> SurfaceDataset:
     if params.dataset == "surfaces":
         options |= {"preset": "anomaly", "scale": params.scale}
     dataset = load_dataset(params.dataset, split, params.data_root or None, params.size, **options)
-    return _drawn_once(dataset) if params.dataset == "surfaces" else dataset
+    return drawn_once(dataset) if params.dataset == "surfaces" else dataset
 
 
 def _of(dataset: SurfaceDataset, category: str) -> SurfaceDataset:
@@ -117,7 +117,7 @@ def _category(record: Record, tests: Mapping[str, SurfaceDataset]) -> str:
     return category_of(record) if len(tests) > 1 or category_of(record) in tests else next(iter(tests))
 
 
-def _drawn_once(dataset: SurfaceDataset) -> MappedDataset:
+def drawn_once(dataset: SurfaceDataset) -> MappedDataset:
     """The same images from memory, as bytes: to draw them again for each detector would take longer than to score."""
     kept: dict[str, tuple[torch.Tensor, np.ndarray | None]] = {}
 

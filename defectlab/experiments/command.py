@@ -1,8 +1,9 @@
 """`defectlab study`: questions that take many trainings, resumable, with the time left.
 
 `defectlab study ddpm_moco -p dataset magnetic_tile` crosses losses, batches, BatchNorm and seeds; `defectlab study
-student_teacher -p dataset mvtec -p category screw` trains every method and ablation. The same line goes on where it was
-stopped; `defectlab claims store FOLDER` keeps a finished study beside the book's results.
+student_teacher -p dataset mvtec -p category screw` trains every method and ablation; `defectlab study comparison`
+trains every detector on the images of every synthesizer. The same line goes on where it was stopped; `defectlab claims
+store FOLDER` keeps a finished study beside the book's results.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-STUDIES = ("ddpm_moco", "student_teacher")
-WHAT = "ddpm_moco: does the improved loss help? student_teacher: every method and ablation, three seeds"
+STUDIES = ("ddpm_moco", "student_teacher", "comparison")
+WHAT = (
+    "ddpm_moco: does the improved loss help? student_teacher: every method and ablation, three seeds; "
+    "comparison: every synthesizer x every detector, three seeds"
+)
 
 
 def register(subparsers: Any) -> None:
@@ -32,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.name == "student_teacher":
         return _student_teacher(arguments)
+    if arguments.name == "comparison":
+        return _comparison(arguments)
     from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
     from defectlab.params import resolve
 
@@ -59,4 +65,19 @@ def _student_teacher(arguments: argparse.Namespace) -> int:
     done = study(params, say=lambda line: print(line, flush=True))
     rows = done.results()
     print(f"\n{localisation_table(rows)}\n\n{gains_table(rows)}\n\nrun store   {done.path}")
+    return 0
+
+
+def _comparison(arguments: argparse.Namespace) -> int:
+    from defectlab.experiments.comparison_study import study, study_parameters
+
+    params = study_parameters(dict(arguments.parameter))
+    if arguments.list:
+        print(params.table().to_string(index=False))
+        return 0
+    from defectlab.report.comparison_tables import matrix_table, order_in_words, ranking_table
+
+    done = study(params, say=lambda line: print(line, flush=True))
+    rows = done.results()
+    print(f"\n{matrix_table(rows)}\n\n{ranking_table(rows)}\n\n{order_in_words(rows)}\n\nrun store   {done.path}")
     return 0

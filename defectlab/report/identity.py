@@ -41,6 +41,13 @@ _AUGMENTATION = (
     Method("draem", "DRAEM", "#56B4E9", "X", (0, (1, 3))),
 )
 
+# Beside the first five of the group above, in figures of all synthesizers.
+_SYNTHESIZERS = (
+    Method("perturbed", "Perturbed DDPM", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
+    Method("texture", "Perlin texture", "#56B4E9", "X", (0, (1, 3))),
+    Method("class_ddpm", "Class DDPM", "#555555", ">", (0, (4, 4))),
+)
+
 _CONTRASTIVE = (
     Method("untrained", "Untrained", "#000000", "o", (0, (1, 1))),
     Method("supervised", "Supervised", "#009E73", "P", (0, (6, 2, 1, 2, 1, 2))),
@@ -87,6 +94,7 @@ _ABLATIONS = (
 
 GROUPS: dict[str, tuple[Method, ...]] = {
     "augmentation": _AUGMENTATION,
+    "synthesizers": _SYNTHESIZERS,
     "contrastive": _CONTRASTIVE,
     "contrastive, original data": tuple(
         replace(identity, key=f"{identity.key}_original_data", name=f"{identity.name}, original data")

@@ -33,10 +33,11 @@ def pairs(keys):
 
 
 def in_one_group():
-    """Pairs that a figure can show together; DDPM is a generator too."""
+    """Pairs that a figure can show together; DDPM is a generator too, and all synthesizers are compared."""
     for group in GROUPS.values():
         yield from combinations(group, 2)
     yield from ((METHODS["ddpm"], other) for other in GROUPS["generators"])
+    yield from ((METHODS[key], other) for key in SHARED_BY_DIAG for other in GROUPS["synthesizers"])
 
 
 def test_white_has_lightness_one_hundred_in_the_simulation():
