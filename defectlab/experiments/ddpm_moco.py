@@ -96,16 +96,12 @@ def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
         "batch_size": params.batch_size,
         "epochs": params.epochs,
         "keep": params.keep,
+        "lr": params.lr,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     norm = "plain" if is_transformer(backbone) else params.batch_norm
     size = min(params.image_size or LARGEST, LARGEST)
-    more: dict[str, Any] = {
-        "batch_composition": params.batches,
-        "batch_norm": norm,
-        "lr": params.lr,
-        "schedule": "cosine",
-    }
+    more: dict[str, Any] = {"batch_composition": params.batches, "batch_norm": norm, "schedule": "cosine"}
     return preset(backbone=backbone, size=size, **chosen, **more)
 
 

@@ -65,7 +65,7 @@ class DdpmMocoParameters(Parameters):
     queue: int | None = parameter(None, help="K, keys of earlier batches; None: the profile's", low=1)
     m: float | None = parameter(None, help="momentum of the key encoder; None: the profile's", low=0, high=1)
     tau: float | None = parameter(None, help="temperature of the loss; None: the profile's", low=0.001)
-    lr: float = parameter(0.03, help="learning rate of the pretraining, falling on a cosine", low=0.00001)
+    lr: float | None = parameter(None, help="learning rate, on a cosine; None: 0.03 (group: 0.01)", low=0.00001)
     keep: str | None = parameter(None, help="encoder that is kept, q or k; None: the profile's", choices=("q", "k"))
     inception: str = parameter("", help="Inception weights for FID and IS: a file or download; empty: neither")
     device: str = parameter("auto", help="auto, cpu, cuda, cuda:1 or mps", identity=False)

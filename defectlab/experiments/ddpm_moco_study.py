@@ -78,7 +78,7 @@ def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
         norms = ["plain"] if is_transformer(backbone) else params.batch_norms
         for norm in norms:
             regimes = {each: ContrastiveSetting(backbone, each, norm).regime for each in params.batches}
-            settings = moco_settings(params, backbone, len(train)).but(batch_norm=norm)
+            settings = moco_settings(params, backbone, len(train), norm)
             first, *others = regimes.values()
             for kind in [name for name in BASELINES if name in params.baselines]:
                 yield Contrast(kind, settings, seed, train, test, first, also=tuple(others))
@@ -86,10 +86,10 @@ def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
                 yield Contrast(loss, settings.but(batch_composition=batches), seed, train, test, regime)
 
 
-def moco_settings(params: StudyParameters, backbone: str, n_images: int) -> MoCoSettings:
-    """Settings of a pretraining of that many steps, in whole epochs."""
+def moco_settings(params: StudyParameters, backbone: str, n_images: int, batch_norm: str = "plain") -> MoCoSettings:
+    """Settings of a pretraining of that many steps, in whole epochs, at the rate that the normalisation asks for."""
     given: dict[str, Any] = {"queue": params.queue, "m": params.m, "temperature": params.tau}
-    given |= {"batch_size": params.batch_size}
+    given |= {"batch_size": params.batch_size, "batch_norm": batch_norm, "lr": params.lr}
     given |= {"size": params.image_size, "backbone": backbone}
     preset = moco_paper if params.profile == "paper" else moco_laptop
     settings = preset(**{name: value for name, value in given.items() if value is not None})

@@ -35,6 +35,7 @@ class StudyParameters(Parameters):
     queue: int | None = parameter(None, help="K, keys of earlier batches; None: the profile's", low=1)
     m: float | None = parameter(None, help="momentum of the key encoder; None: the profile's", low=0, high=1)
     tau: float | None = parameter(None, help="temperature of the loss; None: the profile's", low=0.001)
+    lr: float | None = parameter(None, help="learning rate, on a cosine; None: 0.03 (group: 0.01)", low=0.00001)
     device: str = parameter("auto", help="auto, cpu, cuda, cuda:1 or mps", identity=False)
     runs: str = parameter("", help="run store; empty: DEFECTLAB_RUNS, then the project's", identity=False)
 

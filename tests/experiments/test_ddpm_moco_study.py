@@ -39,6 +39,13 @@ def test_steps_become_whole_epochs():
     assert moco_settings(resolved(steps=1), "resnet10t", 1600).epochs == 1
 
 
+def test_group_normalisation_has_a_rate_at_which_it_can_learn():
+    params = resolved(profile="laptop", batch_norms=["plain", "group"], baselines=["supervised"])
+    jobs = list(plan(params, load_classes("aluminium", size=32, scale=0.04)))
+    assert {(job.settings.batch_norm, job.settings.lr) for job in jobs} == {("plain", 0.03), ("group", 0.01)}
+    assert moco_settings(resolved(lr=0.2), "resnet10t", 1600, "group").lr == 0.2
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     said = []
