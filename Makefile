@@ -27,7 +27,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export OMP_WAIT_POLICY := PASSIVE
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo grid test lint unit notebooks book book-smoke zip bench lock clean
+.PHONY: help setup demo grid test lint unit notebooks book book-smoke zip browser bench lock clean
 
 .NOTPARALLEL:  # the cheap checks of `test` first, in the order they are named
 
@@ -71,6 +71,16 @@ book: $(STAMP)  ## build the book from stored runs, executing what is stale; BOO
 
 zip: $(STAMP)  ## the book as one file with its checksum, and as one page to print: _build/defectlab-book-VERSION.zip
 	$(BIN)/python -m defectlab.book --profile $(BOOK_PROFILE) $(if $(BOOK_REPOSITORY),--repository $(BOOK_REPOSITORY)) --zip
+
+browser: .venv-browser/.installed  ## open every page of the built book in Chromium and check it; BOOK=FOLDER for another book
+	@.venv-browser/bin/python -m pytest tests/browser --confcutdir tests/browser -p no:cacheprovider $(if $(BOOK),--book $(BOOK))
+
+# The extra alone, read from pyproject.toml: the package itself would bring torch.
+.venv-browser/.installed: pyproject.toml
+	@test -x .venv-browser/bin/python || $(PYTHON) -m venv .venv-browser
+	@.venv-browser/bin/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["browser"]))' > .venv-browser/requirements.txt
+	@.venv-browser/bin/python $(PIP) -r .venv-browser/requirements.txt
+	@touch $@
 
 bench: .venv-bench/.installed  ## benchmarks beside peers that pip can install, in an environment of their own
 	@for script in benchmarks/*.py; do echo "== $$script"; .venv-bench/bin/python "$$script"; done

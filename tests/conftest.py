@@ -12,6 +12,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import pytest
 import torch
 
+collect_ignore = ["browser"]  # has an environment of its own, without torch: `make browser`
+
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 

@@ -27,9 +27,9 @@ def pinned():
 
 
 def asked_for():
-    """What pyproject.toml asks for, without the comparison extra."""
+    """What pyproject.toml asks for, without the extras that have environments of their own."""
     extras = [
-        text for name, texts in PROJECT["optional-dependencies"].items() if name != "comparison" for text in texts
+        text for name, texts in PROJECT["optional-dependencies"].items() if name not in ("browser", "comparison") for text in texts
     ]
     return [Requirement(text) for text in PROJECT["dependencies"] + extras]
 
