@@ -11,7 +11,7 @@ from typing import Any
 
 from defectlab.check.exercise import Exercise, Mistake, Verdict, judge
 
-CHAPTERS = ("surfaces", "measuring", "perlin", "diffusion", "inpainting", "fidelity", "leaks")
+CHAPTERS = ("surfaces", "measuring", "perlin", "diffusion", "inpainting", "comparison", "fidelity", "leaks")
 """Notebooks that have checked exercises, in the order of the book."""
 
 __all__ = ["CHAPTERS", "Exercise", "Mistake", "Verdict", "check", "exercises", "judge"]

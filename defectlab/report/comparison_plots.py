@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from defectlab.report.comparison_setting import (
     DETECTOR_SECONDS,
@@ -84,6 +85,9 @@ def pareto_plot(rows: pd.DataFrame, metric: str = AP_STEP, profile: str = "lapto
             own = points[(points["detector"] == detector) | points["detector"].isin(NORMAL_ONLY)]
             said.append(_pareto(axes, own, detector))
             axes.set(xscale="log", xlabel="Seconds, synthesis and training", title=detector_title(detector))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         panels[0][0].set_ylabel(_capital(label(metric)))
         handles = {text: handle for axes in panels[0] for handle, text in zip(*axes.get_legend_handles_labels())}  # noqa: B905
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
@@ -123,7 +127,8 @@ def _dots(axes: Axes, rows: pd.DataFrame, synthesizer: str, detector: str, metri
     values = by_seed(rows, method=cell_name(synthesizer, detector), metric=metric)
     if values.empty:
         reason = why_not(synthesizer, detector, str(rows["regime"].iloc[0])) or "not run"
-        axes.text(0.5, place, reason, transform=axes.get_yaxis_transform(), ha="center", va="center",
+        shown = "–" if detector in NORMAL_ONLY else reason  # such a panel has one line
+        axes.text(0.5, place, shown, transform=axes.get_yaxis_transform(), ha="center", va="center",
                   fontsize=7, color="#555555")  # fmt: skip
         return "" if detector in NORMAL_ONLY else f"{identity.name} {reason}"
     summary = summarise(values)

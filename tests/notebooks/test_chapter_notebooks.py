@@ -63,7 +63,7 @@ def test_a_chapter_runs_and_its_figures_and_solutions_stand(bench):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_misspelt_parameter_stops_a_chapter_at_once(chapter, monkeypatch):
-    with pytest.raises(ParameterError, match="did you mean 'seed'"):
+    with pytest.raises(ParameterError, match="did you mean 'seeds?'"):
         Bench(chapter, monkeypatch, sead=3)
 
 
