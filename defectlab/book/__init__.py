@@ -11,7 +11,7 @@ are packed into one file that opens from disk.
 from defectlab.book.building import build
 from defectlab.book.execution import execute_stale
 from defectlab.book.packing import pack
-from defectlab.book.pages import STORE, BookError, Page, notebook_pages, toc_entries
+from defectlab.book.pages import STORE, BookError, Page, notebook_pages, page_names, toc_entries
 from defectlab.book.staging import SOURCES, carry_figures, stage, with_prose
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "execute_stale",
     "notebook_pages",
     "pack",
+    "page_names",
     "stage",
     "toc_entries",
     "with_prose",

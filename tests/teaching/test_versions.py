@@ -70,7 +70,14 @@ def test_the_papers_pages_lose_their_solutions_for_students_only(versions):
 
 def test_the_guide_has_syllabi_and_every_chapter(versions):
     guide = (versions / "instructor" / "guide.md").read_text()
-    for word in ("Half a day", "Two weeks", "A term", "Rubric", *(f"`{name}.ipynb`" for name in CHAPTERS)):
+    for word in (
+        "Half a day",
+        "Two weeks",
+        "A term",
+        "Rubric",
+        *(f"`{name}.ipynb`" for name in CHAPTERS),
+        "(../slides/08-diag.html)",
+    ):
         assert word in guide, word
 
 
@@ -95,9 +102,10 @@ def test_notes_name_minutes_and_beliefs():
     assert "Easy, 5 minutes." in notes_on(exercise) and exercise.mistakes[0].belief in notes_on(exercise)
 
 
-def test_one_command_makes_both(tmp_path, capsys):
+def test_one_command_makes_all(tmp_path, capsys):
     assert cli.main(["teach", "--out", str(tmp_path / "a class"), "--chapter", "measuring"]) == 0
     assert (tmp_path / "a class" / "student" / "measuring.ipynb").is_file()
+    assert (tmp_path / "a class" / "slides" / "03-measuring.html").is_file()
     assert "files" in capsys.readouterr().out
     assert cli.main(["teach", "--out", str(tmp_path), "--chapter", "cooking"]) == 2
     assert "no chapter cooking" in capsys.readouterr().err
