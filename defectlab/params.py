@@ -18,12 +18,12 @@ import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import pandas as pd
 
-from defectlab.coercion import CoercionError, coerce, is_optional, is_supported
+from defectlab.coercion import is_supported
+from defectlab.parameter_checks import settle, unknown
 
 PROFILES = ("smoke", "laptop", "paper")
 PROFILE_VARIABLE = "DEFECTLAB_PROFILE"
@@ -59,8 +59,15 @@ class Parameters:
         return {item.name: getattr(self, item.name) for item in schema_fields(type(self))}
 
     def identity(self) -> dict[str, Any]:
-        """The values that make a run the run it is: all but those with ``identity=False``."""
-        return {item.name: getattr(self, item.name) for item in schema_fields(type(self)) if item.metadata["identity"]}
+        """The values that make a run the run it is.
+
+        All but those with ``identity=False``, and those with ``later=True`` that are as they were before they could be
+        chosen.
+        """
+        items = [item for item in schema_fields(type(self)) if item.metadata["identity"]]
+        values = {item.name: getattr(self, item.name) for item in items}
+        old = {item.name for item in items if item.metadata["later"] and values[item.name] == item.metadata["default"]}
+        return {name: value for name, value in values.items() if name not in old}
 
     def changed(self) -> dict[str, Any]:
         """The values that were given and differ from the notebook's own."""
@@ -88,6 +95,7 @@ def parameter(
     unit: str = "",
     check: Check | None = None,
     identity: bool = True,
+    later: bool = False,
     after: str = "",
 ) -> Any:
     """A field of a schema.
@@ -102,11 +110,13 @@ def parameter(
         check: gives a problem in words, or ``None`` where the value is fine.
         identity: whether runs with other values are other runs; false for where to compute and where to write, such
             as a device or a folder of an export, which must not hide a finished run.
+        later: the parameter came when runs were kept already, and its default is what they had: runs that have it are
+            found as before.
         after: name of the parameter that it stands behind in the cell; by default its place in the class. A schema
             that derives from another puts its own among the inherited ones with it.
     """
     rules = {"choices": tuple(choices), "low": low, "high": high, "unit": unit, "check": check}
-    metadata = {"default": default, "help": help, **rules, "identity": identity, "after": after}
+    metadata = {"default": default, "help": help, **rules, "identity": identity, "later": later, "after": after}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -164,14 +174,14 @@ def resolve(schema: type[P], values: Mapping[str, Any], profiles: Mapping[str, M
     """
     profiles = schema.profiles if profiles is None else profiles
     kinds, items = _kinds(schema), {item.name: item for item in schema_fields(schema)}
-    problems = [_unknown(name, list(items)) for name in values if name not in items]
+    problems = [unknown(name, list(items)) for name in values if name not in items]
     chosen = {name: values.get(name, copy.deepcopy(item.metadata["default"])) for name, item in items.items()}
     origins = {name: _origin(chosen[name], item) for name, item in items.items()}
     _apply_environment(chosen, origins)
     _apply_profile(chosen, origins, profiles)
     settled: dict[str, Any] = {}
     for name, item in items.items():
-        settled[name], found = _settle(chosen[name], kinds[name], item)
+        settled[name], found = settle(chosen[name], kinds[name], item)
         problems += [f"{_label(name, origins[name])}: {problem}" for problem in found]
         if origins[name] == "given" and settled[name] == item.metadata["default"]:
             origins[name] = "default"
@@ -206,45 +216,6 @@ def _apply_profile(chosen: dict[str, Any], origins: dict[str, str], profiles: Ma
     for name, value in of_profile.items():
         if name in chosen and chosen[name] is None:
             chosen[name], origins[name] = copy.deepcopy(value), "profile"
-
-
-def _settle(value: Any, kind: Any, item: Field[Any]) -> tuple[Any, list[str]]:
-    if value is None and item.metadata["default"] is None and is_optional(kind):
-        return None, []
-    try:
-        value = coerce(value, kind)
-    except CoercionError as error:
-        return value, [str(error)]
-    return value, [] if value is None else _problems(value, item)
-
-
-def _problems(value: Any, item: Field[Any]) -> list[str]:
-    many = isinstance(value, list | tuple)
-    if many and not value and item.metadata["default"]:
-        return ["expected at least one item, got none"]
-    each = [_problem(entry, item.metadata) for entry in (value if many else [value])]
-    whole = item.metadata["check"](value) if item.metadata["check"] else None
-    return [problem for problem in (*dict.fromkeys(each), whole) if problem]
-
-
-def _problem(value: Any, rules: Mapping[str, Any]) -> str | None:
-    if rules["choices"] and value not in rules["choices"]:
-        allowed = ", ".join(str(choice) for choice in rules["choices"])
-        return f"expected one of {allowed}, got {value!r}{_did_you_mean(str(value), map(str, rules['choices']))}"
-    low, high, unit = rules["low"], rules["high"], f" {rules['unit']}" if rules["unit"] else ""
-    if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"between {low} and {high}" if None not in (low, high) else f"at least {low}"
-        return f"expected {bounds if low is not None else f'at most {high}'}{unit}, got {value!r}"
-    return None
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    return f"{name}: no such parameter{_did_you_mean(name, known) or '; there are ' + ', '.join(known)}"
-
-
-def _did_you_mean(name: str, known: Any) -> str:
-    near = get_close_matches(name.lower(), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _label(name: str, origin: str) -> str:

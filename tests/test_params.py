@@ -261,3 +261,16 @@ def test_a_place_behind_nothing_is_named():
 
     with pytest.raises(ValueError, match="Lost: canvas is to stand after 'strenght', not there"):
         schema_fields(Lost)
+
+
+def test_a_parameter_that_came_later_makes_another_run_only_where_it_is_not_its_default():
+    @dataclass(frozen=True)
+    class Grown(Demo):
+        morphology: str = parameter("none", help="came later", later=True)
+
+    assert resolve(Grown, {}).identity() == resolve(Demo, {}).identity()
+    assert resolve(Grown, {"morphology": "erode"}).identity() == {
+        **resolve(Demo, {}).identity(),
+        "morphology": "erode",
+    }
+    assert resolve(Grown, {}).as_dict()["morphology"] == "none"

@@ -19,6 +19,8 @@ from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
 from defectlab.synthesis.foreground import foreground_for
+from defectlab.synthesis.masks import MaskSource, PerlinMasks
+from defectlab.synthesis.morphology import MorphedMasks
 from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
 from defectlab.synthesis.perturbed.settings import PerturbedSettings, laptop_model, paper_model, smoke_model
 from defectlab.synthesis.textures import texture_source
@@ -60,6 +62,14 @@ def perturbation(params: StudentTeacherParameters, content: str) -> PerturbedSet
     return replace(preset, strength=strength, opacity=(params.opacity[0], params.opacity[1]), **given)
 
 
+def mask_source(params: StudentTeacherParameters) -> MaskSource:
+    """Where masks come from: Perlin noise, thinner or thicker where the parameters say so."""
+    masks = PerlinMasks()
+    if params.morphology == "none":
+        return masks
+    return MorphedMasks(masks, params.morphology, params.morphology_radius)
+
+
 def make_synthesizer(params: StudentTeacherParameters, unit: Unit, content: str, folder: Path) -> PerturbedDdpm:
     """The synthesizer of one model's normal images.
 
@@ -83,6 +93,7 @@ def make_synthesizer(params: StudentTeacherParameters, unit: Unit, content: str,
         diffusion_settings(params),
         perturbation(params, content),
         folder,
+        mask_source(params),
         foreground=allowed,
         textures=textures,
         category=several,

@@ -19,8 +19,8 @@ from defectlab.files import slug
 from defectlab.report.collapse_plots import MEASURES
 from defectlab.report.contrastive_plots import ClassCurve
 from defectlab.report.contrastive_setting import shown_class
+from defectlab.report.curves import Curve
 from defectlab.report.identity import method
-from defectlab.report.plots import Curve
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run

@@ -11,6 +11,7 @@ from defectlab.params import PROFILES, Parameters, parameter
 DATASETS = ("surfaces", "mvtec", "visa", "mpdd", "kolektor_sdd", "ksdd2", "magnetic_tile", "folder")
 BY_CATEGORY = ("surfaces", "mvtec", "visa", "mpdd")
 """Data sets of several categories; of any other ``category`` is empty."""
+MORPHOLOGY = ("none", "erode", "dilate", "random")
 REGIMES = ("unified", "per_category")
 OWN = ("nearest", "simplenet", "destseg", "student_teacher")
 REFERENCES = ("patchcore", "draem", "reverse_distillation", "dinomaly", "super_simplenet", "cflow")
@@ -59,6 +60,12 @@ class StudentTeacherParameters(Parameters):
     opacity: list[float] = parameter([0.5, 1.0], help="range of delta of Eq. 3, the weight of P", low=0.01, high=1)
     label: str = parameter(
         "changed", help="what M is: the pixels that changed, or the mask as drawn", choices=("changed", "drawn")
+    )
+    morphology: str = parameter(
+        "none", help="done to each mask: none, erode, dilate, or random, one of the two", choices=MORPHOLOGY, later=True
+    )
+    morphology_radius: int = parameter(
+        3, help="largest radius of erosion and dilation", low=1, unit="pixels", later=True
     )
     foreground: str = parameter("auto", help="where defects may be: auto, none, otsu, otsu_dark or a category of mvtec")
     textures: str = parameter("surfaces", help="in place of P, where it is asked for: surfaces, dtd or a folder")

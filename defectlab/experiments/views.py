@@ -13,10 +13,10 @@ from defectlab.experiments.contents import contents
 from defectlab.experiments.experiment_parameters import ExperimentParameters
 from defectlab.experiments.splits import Splits
 from defectlab.report import published, tables
+from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import method
 from defectlab.report.in_and_out_tables import in_and_out_tables
-from defectlab.report.plots import Curve
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.summary import by_seed
 from defectlab.report.tables import ReportTable

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from defectlab.data.base import GOOD
 from defectlab.report.contrastive_setting import ContrastiveSetting, shown_class
+from defectlab.report.curves import Curve
 from defectlab.report.identity import in_order
-from defectlab.report.plots import Curve
 from defectlab.report.published.moco import moco_figure_ap
 from defectlab.report.style import Plot, size, styled, watermark
 from defectlab.report.summary import mean_and_sd, summarise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,46 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from defectlab.evaluation.seeds import SeedSummary
+from defectlab.report.curves import Curve, draw_band, draw_iso_f1
 from defectlab.report.identity import Method, in_order
 from defectlab.report.style import Plot, size, styled, watermark
 from defectlab.report.summary import AP_STEP, PROTOCOL, by_seed, mean_and_sd, require_rows, summarise
-
-_GRID = np.linspace(0, 1, 501)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A precision-recall curve of one run.
-
-    Attributes:
-        method: short name of the method.
-        seed: seed of the run.
-        recall: shape ``(k,)``, in [0, 1], in any order.
-        precision: shape ``(k,)``, in [0, 1].
-        ap: step AP of the run, as evaluation computed it.
-    """
-
-    method: str
-    seed: int
-    recall: np.ndarray
-    precision: np.ndarray
-    ap: float
-
-    def __post_init__(self) -> None:
-        if len(self.recall) != len(self.precision) or not len(self.recall):
-            raise ValueError(
-                f"curve of {self.method}, seed {self.seed}: recall has {len(self.recall)} points, "
-                f"precision {len(self.precision)}; expected equally many, at least one"
-            )
-
-    def at(self, recall: np.ndarray) -> np.ndarray:
-        """Precision of the step curve at given recalls: that of the nearest point with at least that recall."""
-        # Of points with equal recall the highest threshold counts: it has the fewest false positives.
-        reached, first = np.unique(self.recall, return_inverse=True)
-        best = np.zeros(len(reached))
-        np.maximum.at(best, first, self.precision)
-        position = np.searchsorted(reached, recall, side="left")
-        return np.where(position < len(reached), best[np.minimum(position, len(reached) - 1)], 0.0)
 
 
 def pr_curves(
@@ -81,10 +44,10 @@ def pr_curves(
     said = []
     with styled():
         figure, axes = plt.subplots(figsize=size("square"))
-        _iso_f1(axes)
+        draw_iso_f1(axes)
         for identity in in_order({curve.method for curve in curves}):
             own = [curve for curve in curves if curve.method == identity.key]
-            said.append(_pr_band(axes, identity, own, paper.get(identity.key)))
+            said.append(draw_band(axes, identity, own, paper.get(identity.key)))
         axes.axhline(base_rate, color="#666666", linewidth=1, linestyle=(0, (2, 2)), label=f"Base rate {base_rate:.2f}")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision", aspect="equal")
         axes.set_title(title)
@@ -184,39 +147,6 @@ def _label(metric: str) -> str:
 
 def _mark(alt: str, profile: str) -> str:
     return f"{alt} Smoke profile: not a result." if profile == "smoke" else alt
-
-
-def _iso_f1(axes: Axes) -> None:
-    recall = np.linspace(0.01, 1, 200)
-    for f1 in (0.2, 0.4, 0.6, 0.8):
-        reachable = recall > f1 / (2 - f1)
-        # F1 = 2PR / (P + R), solved for P
-        axes.plot(
-            recall[reachable], f1 * recall[reachable] / (2 * recall[reachable] - f1), color="#dddddd", linewidth=0.8
-        )
-        axes.text(1.0, f1 / (2 - f1), f" F1 {f1}", fontsize=7, color="#888888", va="center", clip_on=False)
-
-
-def _pr_band(axes: Axes, identity: Method, own: list[Curve], point: tuple[float, float] | None) -> str:
-    levels = np.stack([curve.at(_GRID) for curve in own])
-    summary = summarise([curve.ap for curve in own])
-    label = f"{identity.name}, AP {mean_and_sd(summary)} (n = {len(own)})"
-    mean = levels.mean(0)
-    axes.step(_GRID, mean, where="pre", markevery=(50, 100), **{**identity.style(), "label": label})
-    if len(own) > 1:
-        axes.fill_between(
-            _GRID, levels.min(0), levels.max(0), step="pre", color=identity.colour, alpha=0.18, linewidth=0
-        )
-    said = f"{identity.name} has AP {mean_and_sd(summary)} over {len(own)} {'seed' if len(own) == 1 else 'seeds'}."
-    if point is None:
-        return said
-    precision, recall = point
-    hollow: dict[str, Any] = {"fillstyle": "none", "markersize": 13, "markeredgewidth": 2, "linestyle": "none"}
-    label = f"{identity.name}, paper's operating point"
-    axes.plot(recall, precision, marker=identity.marker, color=identity.colour, label=label, **hollow)
-    gap = precision - float(np.mean([curve.at(np.array([recall]))[0] for curve in own]))
-    place = f"{abs(gap):.2f} {'above' if gap > 0 else 'below'} our mean curve"
-    return f"{said} The paper's point (precision {precision}, recall {recall}) lies {place}."
 
 
 def _training_lines(axes: Axes, identity: Method, rows: pd.DataFrame, metric: str, unit: str) -> str:

@@ -6,19 +6,22 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from defectlab.synthesis.perturbed import options as perturbed
+
 if TYPE_CHECKING:
     from defectlab.data.base import SurfaceDataset
     from defectlab.synthesis.base import Synthesizer, SyntheticSet
     from defectlab.synthesis.masks import MaskSource
 
-DEFAULT_MASKS = {"diag": "lines", "memseg": "perlin"}
-LABELS = {"mask": "drawn", "changed": "changed"}  # what they are called in DIAG, and in MemSeg
+DEFAULT_MASKS = {"diag": "lines", "memseg": "perlin", "perturbed": "perlin"}
+LABELS = {"mask": "drawn", "changed": "changed"}  # what they are called in DIAG, and in the other two
 LAYOUTS = ("mvtec", "coco", "yolo", "yolo-seg")
 EXAMPLES = """examples:
   defectlab synthesise --images photos --out made --n 100 --prompts "a thin crack" "a scratch"
   defectlab synthesise --images photos --out made --masks my_masks --format coco yolo-seg
   defectlab synthesise --images photos --out made --generator sdxl --prompts "rust stains on steel" --guidance 12
   defectlab synthesise --images photos --out made --method memseg --textures dtd_folder
+  defectlab synthesise --images photos --out made --method perturbed --disturbance 1 6
 """
 
 # Option of the command to setting of DIAG; an option that was not given leaves the setting of the generator's preset.
@@ -34,7 +37,11 @@ DIAG_OPTIONS = {
     "batch_size": "batch_size",
 }
 SHARED_OPTIONS = {"label": "label"}
-PIPELINE_OPTIONS = ("generator", "device", "scheduler")
+OWN_OPTIONS = {
+    "diag": (*DIAG_OPTIONS, "generator", "device", "scheduler"),
+    "memseg": ("textures",),
+    "perturbed": perturbed.OPTIONS,
+}
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,6 +57,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_diag(parser.add_argument_group("diag", "defects from a description, by a diffusion model"))
     memseg = parser.add_argument_group("memseg", "foreign texture under a mask, no model")
     memseg.add_argument("--textures", metavar="surfaces|dtd|none|FOLDER", help="foreign textures (default: surfaces)")
+    learnt = "what a diffusion model of your normal images makes when it is disturbed, blended in under a mask"
+    perturbed.add_options(parser.add_argument_group("perturbed", learnt))
     parser.set_defaults(handler=run)
 
 
@@ -61,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: if an option is wrong or does not belong to the method; before anything is made.
         OSError: if images, masks or a model are not there.
+        DivergedError: if the training of ``perturbed`` comes to a loss that is no number.
     """
     _require_options(arguments)
     dataset = _dataset(arguments)
@@ -69,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     masks = _masks(arguments, dataset)
     synthesizer = _synthesizer(arguments, masks)
     print(f"{arguments.method}: {arguments.n} images from {len(normals)} normal ones; {masks.note}", flush=True)
+    synthesizer.fit(normals)
     made = synthesizer.synthesize(normals, arguments.n, arguments.seed, arguments.out)
     _report(made, arguments.out)
     for layout in arguments.format:
@@ -86,14 +97,14 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
         help="your images: good/, perhaps defect/ and masks/",
     )
     add("--out", type=Path, required=True, metavar="FOLDER", help="where images, masks and records are written")
-    add("--method", choices=tuple(DEFAULT_MASKS), default="diag", help="diag (default) or memseg")
+    add("--method", choices=tuple(DEFAULT_MASKS), default="diag", help="diag (default), memseg or perturbed")
     add("--n", type=int, default=100, help="how many images (default: 100)")
     add("--seed", type=int, default=0, help="seed of the set (default: 0)")
     add(
         "--masks",
         metavar="real|perlin|lines|blobs|FOLDER|FILE",
         help="where defects go: masks of your real defects, drawn ones, or a folder or a file of masks "
-        "(default: lines for diag, perlin for memseg)",
+        "(default: lines for diag, perlin for the others)",
     )
     add("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="bring all images to this size")
     add(
@@ -114,7 +125,7 @@ def _add_diag(group: argparse._ArgumentGroup) -> None:
         metavar="pocket|sdxl|FOLDER|HUB",
         help="diffusion model (default: pocket, part of the package)",
     )
-    add("--device", help="auto (default), cpu, cuda")
+    add("--device", help="auto (default), cpu, cuda; also for --method perturbed")
     add(
         "--scheduler",
         choices=("checkpoint", "dpmsolver++"),
@@ -133,7 +144,8 @@ def _require_options(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--n: expected at least 1, got {arguments.n}")
     if arguments.seed < 0:
         raise ValueError(f"--seed: expected at least 0, got {arguments.seed}")
-    foreign = ("textures",) if arguments.method == "diag" else (*DIAG_OPTIONS, *PIPELINE_OPTIONS)
+    own = OWN_OPTIONS[arguments.method]
+    foreign = dict.fromkeys(name for names in OWN_OPTIONS.values() for name in names if name not in own)
     if given := [f"--{name.replace('_', '-')}" for name in foreign if getattr(arguments, name) is not None]:
         raise ValueError(f"{', '.join(given)}: not an option of --method {arguments.method}")
     if arguments.out.is_file():
@@ -178,6 +190,8 @@ def _synthesizer(arguments: argparse.Namespace, masks: MaskSource) -> Synthesize
 
         label: dict[str, Any] = {"label": LABELS[arguments.label]} if arguments.label else {}
         return MemSeg(textures=texture_source(arguments.textures or "surfaces"), masks=masks, **label)
+    if arguments.method == "perturbed":
+        return perturbed.make(arguments, masks, LABELS[arguments.label])
     from defectlab.synthesis.diag import Diag, DiagSettings
     from defectlab.synthesis.pipelines import is_pocket, load_inpainting
 

@@ -11,6 +11,8 @@ from defectlab.experiments import student_teacher_views as views
 from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
 from defectlab.params import resolve
 from defectlab.runs import Run
+from defectlab.synthesis.masks import PerlinMasks
+from defectlab.synthesis.morphology import MorphedMasks
 
 SMALL = {"profile": "smoke", "device": "cpu", "category": "leather"}
 
@@ -152,3 +154,12 @@ def test_the_study_on_the_command_line_does_what_the_notebook_finds(tmp_path, ca
     assert len(run.results()["seed"].unique()) == 2
     assert cli.main(["study", "student_teacher", "--list"]) == 0
     assert "textures_for_p" in capsys.readouterr().out
+
+
+def test_masks_are_made_thinner_or_thicker_where_it_is_asked_for():
+    assert anomalies.mask_source(resolve(StudentTeacherParameters, {})) == PerlinMasks()
+    asked = resolve(StudentTeacherParameters, {"morphology": "dilate", "morphology_radius": 2})
+    assert anomalies.mask_source(asked) == MorphedMasks(PerlinMasks(), "dilate", 2)
+    mask, mask_id = anomalies.mask_source(asked).draw(np.random.default_rng(0), 64, 64)
+    whole, _ = PerlinMasks().draw(np.random.default_rng(0), 64, 64)
+    assert mask_id.endswith((":dilate1", ":dilate2")) and not (whole & ~mask).any() and mask.sum() > whole.sum()

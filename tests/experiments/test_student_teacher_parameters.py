@@ -58,9 +58,16 @@ def test_networks_see_the_proportions_of_the_images_in_whole_patches():
         ({"strength": [0.1]}, r"strength: expected a range \[low, high\], got \[0.1\]"),
         ({"dataset": "kolektor_sdd", "category": "screw"}, "category: kolektor_sdd has none; leave it empty"),
         ({"regime": "unify"}, "regime: expected one of unified, per_category, got 'unify'; did you mean 'unified'"),
+        ({"morphology": "eroded"}, "morphology: expected one of none, erode, .*did you mean 'erode'"),
+        ({"morphology_radius": 0}, "morphology_radius: expected at least 1 pixels, got 0"),
         ({"n_synthetics": 4}, "n_synthetics: no such parameter; did you mean 'n_synthetic'"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_was_expected(values, message):
     with pytest.raises(ParameterError, match=message):
         resolved(**values)
+
+
+def test_runs_of_before_masks_could_be_changed_are_found_still():
+    assert "morphology" not in resolved().identity() and "morphology_radius" not in resolved().identity()
+    assert resolved(morphology="dilate").identity()["morphology"] == "dilate"

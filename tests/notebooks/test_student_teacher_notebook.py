@@ -7,6 +7,7 @@ import nbformat
 import papermill
 import pytest
 from cells import figures, first_cells, outputs, printed
+from small_categories import write_mpdd, write_visa
 
 from defectlab.params import ParameterError
 from defectlab.results import read_results
@@ -47,6 +48,27 @@ def test_from_another_folder_with_an_ablation_it_runs_to_the_end(executed, tmp_p
         assert words in text, words
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
     assert len(list((elsewhere / "made").glob("*/images/*.png"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("dataset", "write", "regime", "said"),
+    [
+        ("visa", write_visa, "unified", ("candle", "pcb1", "Table 4: VisA in the paper, here on visa")),
+        ("mpdd", write_mpdd, "per_category", ("connector", "tubes", "Table 5: MPDD in the paper, here on mpdd")),
+    ],
+)
+def test_it_runs_on_categories_in_other_layouts(executed, tmp_path, dataset, write, regime, said):
+    home = write(tmp_path / dataset)
+    notebook, rows = executed(
+        dataset=dataset, category="", data_root=str(home), regime=regime, methods=["nearest", "student_teacher"],
+        morphology="random",
+    )  # fmt: skip
+    assert set(rows["dataset"]) == {dataset} and set(rows["regime"]) == {regime}
+    assert set(rows["method"]) == {"nearest", "student_teacher"}
+    text = printed(notebook)
+    assert all(words in text for words in said)
+    assert [about["name"] for about in figures(notebook)] == [f"fig-student-teacher-{name}" for name in FIGURES]
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
 
 
 def test_without_a_method_that_learns_from_pairs_it_makes_no_defect(executed):

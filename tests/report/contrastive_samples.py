@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from defectlab.report.contrastive_plots import ClassCurve
 from defectlab.report.contrastive_setting import ContrastiveSetting
-from defectlab.report.plots import Curve
+from defectlab.report.curves import Curve
 
 CLASSES = ("corrosion", "dent", "scratch", "good")
 

@@ -130,6 +130,15 @@ def test_table_one_has_no_smooth_value_of_the_paper_and_lists_other_distances_be
     assert shown[6:] == [("smooth", "–", 2), ("dent", "–", 2), ("all", "–", 2)]
 
 
+@pytest.mark.parametrize("stem", ["inception_score", "frechet", "kid", "kernel"])
+def test_table_one_shows_every_distance_that_is_measured(stem):
+    frame = generation_table(generator_values({"ddpm": [10.0, 12.0]}, (f"{stem}_good", stem))).frame
+    assert [line["class"] for line in frame.to_dict("records") if line["n"] and line["paper"] == "–"] == [
+        "smooth",
+        "all",
+    ]
+
+
 def test_the_table_of_losses_pairs_by_seed_and_shows_the_norm():
     rows = contrastive_rows(
         {"untrained": [0.5, 0.5, 0.5], "moco_original": [0.8, 0.81, 0.79], "moco_improved": [0.4, 0.4, 0.4]}

@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from defectlab.data.base import MappedDataset, Record, Sample
+from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow, draw_row, sample_grid
-from defectlab.report.plots import Curve, ap_points, n_aug_curve, pr_curves, training_curves
+from defectlab.report.plots import ap_points, n_aug_curve, pr_curves, training_curves
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.style import SMOKE_TEXT, Plot, show, size, styled
 

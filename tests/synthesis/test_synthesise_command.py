@@ -103,6 +103,29 @@ def test_memseg_needs_no_model(tmp_path):
     assert len(made) == 2 and {item.record["label"] for item in made.items} == {"drawn"}
 
 
+def test_perturbed_learns_from_the_normal_images_and_its_model_serves_again(tmp_path, capsys):
+    words = (
+        "--method",
+        "perturbed",
+        "--profile",
+        "smoke",
+        "--train-steps",
+        2,
+        "--disturbance",
+        1,
+        6,
+        "--device",
+        "cpu",
+    )
+    assert synthesise(tmp_path, *words, "--n", 2, "--format", "mvtec") == 0
+    made = load(tmp_path / "out")
+    assert {item.record["method"] for item in made.items} == {"perturbed_ddpm"}
+    assert all(1 <= float(item.record["strength"]) <= 6 and item.record["label"] == "drawn" for item in made.items)
+    assert len(list((tmp_path / "out/diffusion").glob("*/model/*"))) == 2
+    assert synthesise(tmp_path, *words, "--n", 3) == 0 and len(load(tmp_path / "out").items) == 3
+    assert "perturbed: 3 images from 3 normal ones" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -110,6 +133,10 @@ def test_memseg_needs_no_model(tmp_path):
         (("--seed", -1), "--seed: expected at least 0"),
         (("--method", "memseg", "--prompts", "a crack", "--steps", 3), "--prompts, --steps: not an option of"),
         (("--textures", "dtd"), "--textures: not an option of --method diag"),
+        (("--method", "memseg", "--device", "cpu", "--sampler", "ddim"), "--device, --sampler: not an option of"),
+        (("--method", "perturbed", "--steps", 3), "--steps: not an option of --method perturbed"),
+        (("--method", "perturbed", "--disturbance", 3, 1), "strength: expected 0 <= low <= high, got (3.0, 1.0)"),
+        (("--method", "perturbed", "--foreground", "otzu"), "did you mean 'otsu'"),
         (("--masks", "perlim"), "did you mean 'perlin'"),
         (("--masks", "real", "--generator", "nowhere"), "'nowhere' is no folder"),
         (("--masks", "real", "--strength", 2), "strength: expected a value in"),

@@ -7,7 +7,7 @@ seconds of each training are among the results of a comparison, and more `steps`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 LEAST_SIDE = 4
 """Side of the coarsest feature map of GAN and VAE, in pixels."""
@@ -26,6 +26,8 @@ class ComparatorSettings:
         max_grad_norm: the gradient is shortened to this length.
         seed: of weights, order and noise.
         checkpoint_every: steps between two checkpoints; no result depends on it.
+        small: what `laptop` changes; a kind adds its own.
+        tiny: what `smoke` changes.
     """
 
     size: int = 64
@@ -36,6 +38,24 @@ class ComparatorSettings:
     max_grad_norm: float = 100.0
     seed: int = 0
     checkpoint_every: int = 500
+
+    small: ClassVar[dict[str, Any]] = {"size": 32, "batch_size": 32, "ema": 0.98, "checkpoint_every": 200}
+    tiny: ClassVar[dict[str, Any]] = {"size": 32, "batch_size": 4, "ema": 0.9, "checkpoint_every": 2, "steps": 4}
+
+    @classmethod
+    def paper(cls) -> Self:
+        """64 pixels; hours of one GPU for four classes."""
+        return cls()
+
+    @classmethod
+    def laptop(cls) -> Self:
+        """32 pixels, some ten seconds of two cores a class."""
+        return cls(**cls.small)
+
+    @classmethod
+    def smoke(cls) -> Self:
+        """32 pixels, seconds: shows that everything runs, learns next to nothing."""
+        return cls(**cls.tiny)
 
     def __post_init__(self) -> None:
         side = self.size // LEAST_SIDE
@@ -75,26 +95,14 @@ class GanSettings(ComparatorSettings):
     channels: int = 64
     beta1: float = 0.5
 
+    small = ComparatorSettings.small | {"steps": 700, "latent": 64, "channels": 24}
+    tiny = ComparatorSettings.tiny | {"latent": 8, "channels": 4}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_least(1, "latent", "channels")
         if not 0 <= self.beta1 < 1:
             raise ValueError(f"beta1: expected a value in [0, 1), got {self.beta1}")
-
-    @classmethod
-    def paper(cls) -> Self:
-        """64 pixels; hours of one GPU for four classes."""
-        return cls()
-
-    @classmethod
-    def laptop(cls) -> Self:
-        """32 pixels, some ten seconds of two cores a class."""
-        return cls(size=32, steps=700, batch_size=32, ema=0.98, latent=64, channels=24, checkpoint_every=200)
-
-    @classmethod
-    def smoke(cls) -> Self:
-        """32 pixels, seconds: shows that everything runs, learns next to nothing."""
-        return cls(size=32, steps=4, batch_size=4, ema=0.9, latent=8, channels=4, checkpoint_every=2)
 
 
 @dataclass(frozen=True)
@@ -110,24 +118,12 @@ class VaeSettings(ComparatorSettings):
     latent: int = 128
     channels: int = 64
 
+    small = ComparatorSettings.small | {"steps": 800, "latent": 32, "channels": 24}
+    tiny = GanSettings.tiny
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_least(1, "latent", "channels")
-
-    @classmethod
-    def paper(cls) -> Self:
-        """64 pixels; hours of one GPU for four classes."""
-        return cls()
-
-    @classmethod
-    def laptop(cls) -> Self:
-        """32 pixels, some ten seconds of two cores a class."""
-        return cls(size=32, steps=800, batch_size=32, ema=0.98, latent=32, channels=24, checkpoint_every=200)
-
-    @classmethod
-    def smoke(cls) -> Self:
-        """32 pixels, seconds: shows that everything runs, learns next to nothing."""
-        return cls(size=32, steps=4, batch_size=4, ema=0.9, latent=8, channels=4, checkpoint_every=2)
 
 
 @dataclass(frozen=True)
@@ -145,25 +141,13 @@ class FlowSettings(ComparatorSettings):
     depth: int = 16
     hidden: int = 256
 
+    small = ComparatorSettings.small | {
+        "steps": 500, "batch_size": 16, "checkpoint_every": 100, "levels": 3, "depth": 4, "hidden": 48,
+    }  # fmt: skip
+    tiny = ComparatorSettings.tiny | {"levels": 2, "depth": 1, "hidden": 8}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_least(1, "levels", "depth", "hidden")
         if self.size % (1 << self.levels):
             raise ValueError(f"levels: {self.size} pixels cannot be halved {self.levels} times; choose fewer levels")
-
-    @classmethod
-    def paper(cls) -> Self:
-        """64 pixels; hours of one GPU for four classes."""
-        return cls()
-
-    @classmethod
-    def laptop(cls) -> Self:
-        """32 pixels, some ten seconds of two cores a class."""
-        small = {"size": 32, "steps": 500, "batch_size": 16, "ema": 0.98, "checkpoint_every": 100}
-        return cls(**small, levels=3, depth=4, hidden=48)  # type: ignore[arg-type]
-
-    @classmethod
-    def smoke(cls) -> Self:
-        """32 pixels, seconds: shows that everything runs, learns next to nothing."""
-        small = {"size": 32, "steps": 4, "batch_size": 4, "ema": 0.9, "checkpoint_every": 2}
-        return cls(**small, levels=2, depth=1, hidden=8)  # type: ignore[arg-type]

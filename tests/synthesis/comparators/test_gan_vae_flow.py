@@ -225,3 +225,18 @@ def test_images_of_another_size_or_type_are_refused(tmp_path):
 @pytest.mark.parametrize("settings", [GanSettings, VaeSettings, FlowSettings])
 def test_every_preset_is_valid(settings):
     assert settings.paper().size == 64 and settings.laptop().size == 32 and settings.smoke().steps == 4
+
+
+def test_presets_are_what_they_always_were():
+    shared = {"size": 32, "batch_size": 32, "ema": 0.98, "checkpoint_every": 200}
+    assert GanSettings.laptop() == GanSettings(**shared, steps=700, latent=64, channels=24)
+    assert VaeSettings.laptop() == VaeSettings(**shared, steps=800, latent=32, channels=24)
+    small = shared | {"batch_size": 16, "checkpoint_every": 100}
+    assert FlowSettings.laptop() == FlowSettings(**small, steps=500, levels=3, depth=4, hidden=48)
+    tiny = {"size": 32, "steps": 4, "batch_size": 4, "ema": 0.9, "checkpoint_every": 2}
+    assert GanSettings.smoke() == GanSettings(**tiny, latent=8, channels=4)
+    assert VaeSettings.smoke() == VaeSettings(**tiny, latent=8, channels=4)
+    assert FlowSettings.smoke() == FlowSettings(**tiny, levels=2, depth=1, hidden=8)
+    assert [settings.paper() for settings in (GanSettings, VaeSettings, FlowSettings)] == [
+        GanSettings(), VaeSettings(), FlowSettings()
+    ]  # fmt: skip
