@@ -162,7 +162,7 @@ def test_each_deck_has_a_language_a_title_one_first_heading_and_named_slides(dec
     for name, page in decks[0].items():
         assert page.html["lang"] == "en" and page.title.text == page.h1.get_text(), name
         assert len(page.find_all("h1")) == 1
-        for slide in page.select("section.slide"):
+        for slide in page.select("div.slide"):
             assert page.find(id=slide["aria-labelledby"]).get_text(strip=True), (name, slide["id"])
         assert all(image.get("alt") for image in page.find_all("img"))
         assert "{cite}" not in page.main.text and "```" not in page.main.text

@@ -197,7 +197,7 @@ def _goals(source: Source, md: MarkdownIt) -> str:
         )
         plain_items = (LINK.sub(r"\1", re.sub(r" ?{cite}`[^`]*`", "", item)) for item in items)
         lines = "".join(f"<li>{md.renderInline(item)}</li>" for item in plain_items)
-        shown.append(f'<div class="goal"><h3>{html.escape(head)}</h3><ul>{lines}</ul></div>')
+        shown.append(f'<div class="goal"><p class="head">{html.escape(head)}</p><ul>{lines}</ul></div>')
     return f'<div class="goals">{"".join(shown)}</div>' if shown else ""
 
 

@@ -61,9 +61,10 @@ def page(deck: Deck) -> str:
 
 def _section(slide: Slide, place: int) -> str:
     level = "h1" if slide.kind == "opening" and place == 1 else "h2"
-    notes = f'<aside class="notes" aria-label="Notes" hidden>{slide.notes}</aside>' if slide.notes else ""
+    notes = f'<div class="notes" role="note" aria-label="Notes" hidden>{slide.notes}</div>' if slide.notes else ""
     return (
-        f'<section class="slide {slide.kind}" id="s{place}" aria-labelledby="t{place}">'
+        f'<div class="slide {slide.kind}" id="s{place}" role="group" aria-roledescription="slide" '
+        f'aria-labelledby="t{place}">'
         f'<{level} id="t{place}">{slide.title}</{level}>\n<div class="body">{slide.body}</div>\n{notes}'
-        f'<p class="number" aria-hidden="true">{place}</p></section>'
+        f'<p class="number" aria-hidden="true">{place}</p></div>'
     )
