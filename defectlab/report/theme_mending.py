@@ -6,11 +6,14 @@ A Sphinx extension. What needs the reader's browser is in ``book/_static/defectl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+_SPREAD = re.compile(r">(\s*[-+−]?\d[\d.]*) ± (\d[\d.]*\s*)<")  # alone in its element, as in a cell of a table
 
 
 def mend(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -26,7 +29,7 @@ def mend(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
     context["default_mode"] = "auto"  # the theme would write an empty mode, and warn of it in the console
     context["script_files"] = [script for script in context.get("script_files", []) if not is_thebe(script)]
     if "body" in context:
-        context["body"] = with_allowed_roles(context["body"])
+        context["body"] = with_whole_values(with_allowed_roles(context["body"]))
     if "generate_toctree_html" in context:
         context["generate_toctree_html"] = with_named_folds(context["generate_toctree_html"])
 
@@ -39,6 +42,11 @@ def is_thebe(script: Any) -> bool:
 def with_allowed_roles(html: str) -> str:
     """The entries of a bibliography as items of their list; ARIA 1.2 has deprecated the roles that docutils writes."""
     return html.replace('role="doc-biblioentry"', 'role="listitem"').replace(' role="doc-backlink"', "")
+
+
+def with_whole_values(html: str) -> str:
+    """Each mean with its spread on one line of its cell, however narrow the table; text in sentences stays as it is."""
+    return _SPREAD.sub(">\\1\u00a0±\u00a0\\2<", html)
 
 
 def with_named_folds(make: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,8 @@ LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 def faults(opened):
     """What axe finds: rule, impact, and where."""
-    options = {"runOnly": LEVELS, "resultTypes": ["violations"]}
+    # Without preload: it asks for every style sheet once more, which from disk is an error of the console.
+    options = {"runOnly": LEVELS, "resultTypes": ["violations"], "preload": False}
     found = Axe().run(opened.page, options=options).response["violations"]
     return [
         f"{fault['id']} ({fault['impact']}) {' '.join(map(str, node['target']))}: {node['html'][:160]} "

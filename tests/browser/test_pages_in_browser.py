@@ -20,7 +20,7 @@ OVER_THE_EDGE = """() => {
         && (["auto", "scroll"].includes(getComputedStyle(box).overflowX) || scrolls(box.parentElement));
     return [...document.querySelectorAll("main *, footer *, header *")]
         .filter(box => box.checkVisibility({visibilityProperty: true}))
-        .filter(box => box.getBoundingClientRect().right > innerWidth + 1)
+        .filter(box => box.getBoundingClientRect().right > screen.width + 1)
         .filter(box => !box.closest("mjx-assistive-mml, .visually-hidden, dialog") && !scrolls(box.parentElement))
         .map(box => box.outerHTML.slice(0, 200));
 }"""

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.builders.html._assets import _JavaScript
 
-from defectlab.report.theme_mending import is_thebe, mend, with_allowed_roles, with_named_folds
+from defectlab.report.theme_mending import is_thebe, mend, with_allowed_roles, with_named_folds, with_whole_values
 
 SIDEBAR = """<ul><li><a href="x.html">Describe a defect</a><details><summary><span></span></summary>
 <ul><li><a href="y.html">Notebook</a></li></ul></details></li></ul>"""
@@ -26,6 +26,12 @@ def test_scripts_of_thebe_are_known_by_name_or_by_content(script, expected):
 def test_an_entry_of_a_bibliography_is_an_item_of_its_list():
     html = '<div role="list"><div role="doc-biblioentry"><a role="doc-backlink" href="#id1">1</a></div></div>'
     assert with_allowed_roles(html) == '<div role="list"><div role="listitem"><a href="#id1">1</a></div></div>'
+
+
+def test_a_mean_and_its_spread_stay_together_in_a_cell_but_not_in_a_sentence_or_an_alternative_text():
+    assert with_whole_values("<td>0.83 ± 0.01</td>") == "<td>0.83\u00a0±\u00a00.01</td>"
+    for html in ("<p>It was 0.83 ± 0.01.</p>", '<img alt="0.83 ± 0.01">'):
+        assert with_whole_values(html) == html
 
 
 def test_a_fold_of_the_sidebar_is_named_after_its_chapter():
