@@ -50,7 +50,9 @@ def study(params: StudentTeacherParameters, say: Say = print) -> Run:
     makers = anomalies.make_synthesizers(params, units, run)
     sets = anomalies.synthesise(params, units, makers, run)
     say(f"{sum(len(made) for made in sets.values())} synthetic images")
-    jobs = [(seed, arm) for seed in params.seeds for arm in params.arms]
+    # methods before ablations, so that a study that is stopped has the main comparison whole
+    parts = [[arm for arm in params.arms if (arm in ABLATIONS) == later] for later in (False, True)]
+    jobs = [(seed, arm) for part in parts for seed in params.seeds for arm in part]
     begun = time.perf_counter()
     for place, (seed, arm) in enumerate(jobs, 1):
         rows = localise.localise_one(params, units, sets, run, arm, seed)

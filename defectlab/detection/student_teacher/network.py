@@ -17,6 +17,9 @@ from defectlab.detection.student_teacher.settings import StudentTeacherSettings
 from defectlab.detection.student_teacher.student import Student
 from defectlab.detection.student_teacher.teacher import Teacher
 
+TeacherLevels = tuple[list[Tensor], list[Tensor]]
+"""The teacher's features of I and of A, a map a level."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -101,9 +104,18 @@ class Network(PairNetwork):
                     settings.head_input,
                 )
 
-    def forward(self, clean: Tensor, anomalous: Tensor, freeze_student: bool = False) -> Output:
-        """One training pass; see `PairNetwork.forward`."""
-        of_clean, of_anomalous = self.teacher(clean), self.teacher(anomalous)
+    def forward(
+        self, clean: Tensor, anomalous: Tensor, freeze_student: bool = False, levels: TeacherLevels | None = None
+    ) -> Output:
+        """One training pass; see `PairNetwork.forward`.
+
+        Args:
+            clean: I.
+            anomalous: A.
+            freeze_student: let no gradient reach the student.
+            levels: what the teacher says of I and of A, where it is known already.
+        """
+        of_clean, of_anomalous = levels or (self.teacher(clean), self.teacher(anomalous))
         student = self.student(anomalous, of_anomalous)
         if freeze_student:
             student = [level.detach() for level in student]

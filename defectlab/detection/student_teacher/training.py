@@ -17,6 +17,7 @@ from defectlab.detection.inputs import FLIPS
 from defectlab.detection.step_training import StepTrainer
 from defectlab.detection.student_teacher.losses import Losses, joint_loss
 from defectlab.detection.student_teacher.network import Network, Output, PairNetwork
+from defectlab.detection.student_teacher.remembered import Remembered
 from defectlab.detection.student_teacher.settings import StudentTeacherSettings, TrainingSettings
 from defectlab.detection.student_teacher.triplets import Triplets
 from defectlab.detection.training import seeded
@@ -120,7 +121,7 @@ class PairTrainer(StepTrainer):
         clean, anomalous, mask = self.batch(step)
         noise = int(_seed(s.seed, NOISE, step))
         with seeded(noise, self.device), torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
-            output = self.network(clean, anomalous, freeze_student=head_alone)
+            output = self.forward(step, clean, anomalous, head_alone)
         losses = self.losses(output, mask)
         # while the student is frozen, no gradient of the cosine is left in the total
         loss = losses.cosine if step < s.cosine_steps else losses.total
@@ -130,17 +131,26 @@ class PairTrainer(StepTrainer):
         self.optimiser.step()
         return losses
 
+    def forward(self, step: int, clean: Tensor, anomalous: Tensor, freeze_student: bool) -> Output:
+        """The network's output for the images of a step."""
+        output: Output = self.network(clean, anomalous, freeze_student=freeze_student)
+        return output
+
+    def draw(self, step: int) -> tuple[Tensor, Tensor, list[int]]:
+        """Triplets of a step, shape ``(n,)``; which of them show the normal image; and how each is mirrored."""
+        s = self.settings
+        indices = torch.tensor(list(_order(len(self.triplets), s.batch_size, step, s.seed)))
+        generator = torch.Generator().manual_seed(_seed(s.seed, DRAW, step))
+        normal = torch.rand(len(indices), generator=generator) < s.normal_share
+        return indices, normal, torch.randint(len(FLIPS[s.flips]), (len(indices),), generator=generator).tolist()
+
     def batch(self, step: int) -> Batch:
         """I and A, float32 ``(n, 3, H, W)`` in [0, 1], and M, float32 ``(n, 1, H, W)``, of one step.
 
         A share of the draws shows the normal image, with an empty mask, in place of A.
         """
-        s = self.settings
-        indices = torch.tensor(list(_order(len(self.triplets), s.batch_size, step, s.seed)))
-        generator = torch.Generator().manual_seed(_seed(s.seed, DRAW, step))
-        normal = (torch.rand(len(indices), generator=generator) < s.normal_share)[:, None, None, None]
-        axes = FLIPS[s.flips]
-        variants = torch.randint(len(axes), (len(indices),), generator=generator).tolist()
+        indices, drawn, variants = self.draw(step)
+        normal, axes = drawn[:, None, None, None], FLIPS[self.settings.flips]
         clean, mask = self.triplets.normal[indices], self.triplets.mask[indices] & ~normal
         anomalous = torch.where(normal, clean, self.triplets.anomalous[indices])
         parts = []
@@ -155,6 +165,25 @@ class StudentTeacherTrainer(PairTrainer):
 
     network: Network
     settings: StudentTeacherSettings
+    remembered: Remembered | None = None
+
+    def run(self) -> pd.DataFrame:
+        """As `PairTrainer.run`; where no image is mirrored, the teacher sees each of them once."""
+        if self.settings.flips == "none":
+            self.remembered = Remembered.of(self.network.teacher, self.triplets, self.settings.batch_size, self.device)
+        try:
+            return super().run()
+        finally:
+            self.remembered = None
+
+    def forward(self, step: int, clean: Tensor, anomalous: Tensor, freeze_student: bool) -> Output:
+        """As `PairTrainer.forward`, from the teacher's remembered features where there are any."""
+        if self.remembered is None:
+            return super().forward(step, clean, anomalous, freeze_student)
+        indices, normal, _ = self.draw(step)
+        levels = self.remembered.batch(indices, normal)
+        output: Output = self.network(clean, anomalous, freeze_student=freeze_student, levels=levels)
+        return output
 
     def make_optimiser(self) -> torch.optim.AdamW:
         """AdamW; an encoder that learns has ``encoder_lr_scale`` of the rate."""

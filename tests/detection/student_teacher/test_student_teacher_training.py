@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.data.combine import concatenate
+from defectlab.detection.student_teacher import remembered
 from defectlab.detection.student_teacher import settings as presets
 from defectlab.detection.student_teacher.network import Network
 from defectlab.detection.student_teacher.teacher import load_teacher
-from defectlab.detection.student_teacher.training import StudentTeacherTrainer, _order
+from defectlab.detection.student_teacher.training import PairTrainer, StudentTeacherTrainer, _order
 from defectlab.detection.student_teacher.triplets import PairedDataset, gather
 from defectlab.detection.weights import state_digest
 from defectlab.synthesis.base import Synthetic, SyntheticSet
@@ -175,3 +177,23 @@ def test_every_row_of_table_6_trains_a_step(triplets, row):
     before = state_digest(made.network.student)
     assert torch.isfinite(made.train_step(0).total)
     assert state_digest(made.network.student) != before
+
+
+@pytest.mark.parametrize("most", [2**30, 0])
+def test_a_teacher_that_is_asked_once_teaches_what_one_asked_at_every_step_does(triplets, monkeypatch, most):
+    asked = trainer(triplets, steps=6, warm_up=1)
+    expected = PairTrainer.run(asked)  # never remembers
+    monkeypatch.setattr(remembered, "MOST", most)
+    calls, one = [], trainer(triplets, steps=6, warm_up=1)
+    one.network.teacher.register_forward_hook(lambda _module, given, _out: calls.append(len(given[0])))
+    history = one.run()
+    pd.testing.assert_frame_equal(history.drop(columns="seconds"), expected.drop(columns="seconds"), atol=1e-5)
+    for name, weights in one.network.trained_state().items():
+        torch.testing.assert_close(weights, asked.network.trained_state()[name], atol=1e-4, rtol=1e-3)
+    assert sum(calls) == (1 + 2 * len(triplets) if most else 1 + 2 * 6 * one.settings.batch_size)
+    assert one.remembered is None  # memory is given back
+
+
+def test_mirrored_images_are_shown_to_the_teacher_at_every_step(triplets, monkeypatch):
+    monkeypatch.setattr(remembered.Remembered, "of", lambda *_: pytest.fail("remembered"))
+    trainer(triplets, steps=2, warm_up=1, flips="h").run()
