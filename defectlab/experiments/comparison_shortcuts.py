@@ -48,6 +48,7 @@ FOLDS = 4
 BLUR = 0.7
 """Deviation in pixels of the blur that is planted."""
 PLANTED = "blurred throughout"
+UNDONE = "normal or defect undone?"
 Images = Mapping[str, SyntheticSet]
 """Synthetic images of one seed by synthesizer."""
 
@@ -143,7 +144,8 @@ def shortcuts(params: ComparisonParameters, splits: Splits, images: Images, run:
         lines.append({"images": title, **said})
     notes = (
         "AUROC of images that the classifier never saw (95 % over groups); one half: cannot be told apart.",
-        "Defect undone: the masked pixels come from the normal image again, so that only tell-tales are left.",
+        "Defect undone: the masked pixels come from the normal image again, so that only tell-tales are left; an image "
+        "that is its normal image again ties with it, at exactly one half.",
     )
     caption = "Can a linear classifier spot that an image is synthetic?"
     return ReportTable(pd.DataFrame(lines).fillna("no masks"), caption, notes)
@@ -178,13 +180,13 @@ def _shortcut(params: ComparisonParameters, splits: Splits, made: SyntheticSet) 
     origins = [str(item.record.get("source", i)) for i, item in enumerate(made.items)]
     if located:
         undone, sources = healed(made, normals)
-        others = [i for i, record in enumerate(normals.records) if record.id not in set(sources)][: len(made)]
-        rest = normals.subset(indices=others)
-        values = tell_apart(_features(params, rest), _features(params, undone), (_groups(rest), sources))
-        rows.append(("real normal or defect undone?", *values))
+        # beside its own normal image, so that nothing but a tell-tale can differ; equal images tie at one half
+        used = normals.subset(indices=[i for i, r in enumerate(normals.records) if r.id in set(sources)])
+        clean = _each(_features(params, used), used, sources)
+        rows.append((UNDONE, *tell_apart(clean, _features(params, undone), (sources, sources))))
     if len(set(_groups(real))) > 1:
         rows.append(("real or synthetic defect?", *tell_apart(_features(params, real), ours, (_groups(real), origins))))
-    few = normals.subset(indices=range(min(len(normals), 2 * len(made))))
+    few = normals.subset(indices=np.random.default_rng(0).permutation(len(normals))[: 2 * len(made)].tolist())
     rows.append(("normal or synthetic defect?", *tell_apart(_features(params, few), ours, (_groups(few), origins))))
     return pd.DataFrame(rows, columns=["question", "value", "low", "high"])
 
@@ -222,6 +224,12 @@ def _features(params: ComparisonParameters, dataset: SurfaceDataset) -> np.ndarr
     """Mean of the first feature map of the shipped encoder, float64 ``(n, d)``."""
     config = ClassifierConfig(backbone="auto", weights="pocket", size=params.size)
     return embed(dataset, config, STRIDE, params.device).double().numpy()
+
+
+def _each(features: np.ndarray, normals: SurfaceDataset, names: list[str]) -> np.ndarray:
+    """Features of the named images, in the order of the names."""
+    places = {record.id: i for i, record in enumerate(normals.records)}
+    return features[[places[name] for name in names]]
 
 
 def _groups(dataset: SurfaceDataset) -> list[str]:

@@ -185,6 +185,7 @@ def test_the_checks_give_a_line_for_each_synthesizer_and_one_for_what_is_planted
     }
     spotted = shortcuts.shortcuts(params, splits, made, run).frame
     assert spotted["images"].tolist() == ["MemSeg", "Perlin texture", "MemSeg, blurred throughout"]
+    assert spotted[shortcuts.UNDONE].tolist()[:2] == ["0.50 (0.50 to 0.50)"] * 2  # the very normal images again
     both = shortcuts.directions(params, splits, made, run).frame
     assert both["positives"].tolist() == ["real", "MemSeg", "Perlin texture", "MemSeg, blurred throughout"]
     assert both.iloc[0, 2] == "–" and "–" not in both.iloc[1:].to_numpy()
