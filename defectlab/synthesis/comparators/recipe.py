@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from defectlab.synthesis.comparators.settings import ComparatorSettings
-from defectlab.synthesis.diffusion.training import DivergedError
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError
 
 
 class Generator(Protocol):

@@ -6,30 +6,23 @@ Order and noise are functions of seed and step; a checkpoint holds the rest: wei
 from __future__ import annotations
 
 import hashlib
-import logging
-import time
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
 
 from defectlab.files import atomic_path
 from defectlab.synthesis.comparators.model import GeneratorModel, write_model
 from defectlab.synthesis.comparators.recipe import Recipe
 from defectlab.synthesis.diffusion.draws import batch_indices, generator_of
-from defectlab.synthesis.diffusion.training import DivergedError, cosine_rate
-
-LOG_EVERY = 10
-
-log = logging.getLogger(__name__)
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError, FolderTrainer, update_average
+from defectlab.synthesis.diffusion.training import cosine_rate
 
 
-class ComparatorTrainer:
+class ComparatorTrainer(FolderTrainer):
     """One training in a folder, which a second call goes on with.
 
     Args:
@@ -37,10 +30,6 @@ class ComparatorTrainer:
         recipe: on the device to compute on, with its first weights.
         images: uint8 ``(n >= 2, 3, size, size)``.
         name: class that the images are of.
-
-    Attributes:
-        step: done so far.
-        seconds: spent so far, in all sessions.
 
     Raises:
         ValueError: if the images do not fit the settings, or the folder holds another training.
@@ -51,19 +40,14 @@ class ComparatorTrainer:
         if images.dtype != torch.uint8 or images.shape[1:] != (3, side, side) or len(images) < 2:
             found = f"{images.dtype} {tuple(images.shape)}"
             raise ValueError(f"images: expected uint8 (n >= 2, 3, {side}, {side}), got {found}")
-        self.folder, self.recipe, self.settings, self.name = Path(folder), recipe, recipe.settings, name
+        super().__init__(folder, recipe.settings, f"{recipe.kind} {name}")
+        self.recipe, self.settings, self.name = recipe, recipe.settings, name
         self.images = images.contiguous()
         self.device = next(recipe.network.parameters()).device
         self.average = {key: value.detach().clone() for key, value in recipe.network.state_dict().items()}
-        self.step, self.seconds, self.rows = 0, 0.0, list[dict[str, float]]()
+        self.rows = list[dict[str, float]]()
         self._smooth: dict[str, float] = {}
-        if self.checkpoint.exists():
-            self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        """File that holds all that a resume needs."""
-        return self.folder / "checkpoint.pt"
+        self._resume()
 
     def run(self) -> GeneratorModel:
         """Trains to the last step and gives the model of the averaged weights.
@@ -71,19 +55,7 @@ class ComparatorTrainer:
         Raises:
             DivergedError: if a loss or a gradient is no number any more; the last good checkpoint stays.
         """
-        total, began = self.settings.steps, time.perf_counter() - self.seconds
-        label = f"{self.recipe.kind} {self.name}"
-        with tqdm(total=total, initial=self.step, desc=label, unit="step", disable=None) as progress:
-            while self.step < total:
-                self._train_step()
-                self.seconds = time.perf_counter() - began
-                progress.update()
-                if self.step % LOG_EVERY == 0 or self.step == total:
-                    self.rows.append({"step": self.step, **self._smooth, "seconds": round(self.seconds, 1)})
-                if self.step % self.settings.checkpoint_every == 0 or self.step == total:
-                    self.save()
-                    left = timedelta(seconds=round(self.seconds / self.step * (total - self.step)))
-                    log.info("%s: step %d of %d, %s left", label, self.step, total, left)
+        self.train()
         return GeneratorModel.load(self.folder / "model", self.recipe.kind, type(self.settings), self.recipe.build)
 
     def save(self) -> None:
@@ -93,26 +65,32 @@ class ComparatorTrainer:
         with atomic_path(self.folder / "log.csv") as partial:
             pd.DataFrame(self.rows).to_csv(partial, index=False, lineterminator="\n")
         state = {
-            "what": self._what(), "network": self.recipe.network.state_dict(), "average": self.average,
-            "others": self.recipe.others.state_dict(), "step": self.step, "seconds": self.seconds,
+            "network": self.recipe.network.state_dict(), "average": self.average,
+            "others": self.recipe.others.state_dict(),
             "optimisers": {key: value.state_dict() for key, value in self.recipe.optimisers.items()},
             "rows": self.rows, "smooth": self._smooth,
         }  # fmt: skip
-        with atomic_path(self.checkpoint) as partial:
-            torch.save(state, partial)
+        self.write_checkpoint(self._what(), state)
 
-    def _train_step(self) -> None:
+    def said(self) -> str:
+        """The smoothed losses."""
+        return ", ".join(f"{name} {value:.3f}" for name, value in self._smooth.items())
+
+    def write_log(self) -> None:
+        """Step, smoothed losses and seconds; `save` writes the rows."""
+        self.rows.append({"step": self.step, **self._smooth, "seconds": round(self.seconds, 1)})
+
+    def advance(self) -> None:
+        """One step; the losses are smoothed."""
         s = self.settings
         chosen = batch_indices(len(self.images), s.batch_size, s.seed, self.step)
         batch = self.images[chosen].to(self.device)
         try:
             losses = self.recipe.step(batch, generator_of(s.seed, self.step), cosine_rate(self.step, s.steps, 1.0))
         except DivergedError as error:
-            there = f"the last good state is {self.checkpoint}" if self.checkpoint.exists() else "none was kept"
-            raise DivergedError(f"step {self.step} of {s.steps}: {error}; {there}") from error
+            raise DivergedError(f"step {self.step} of {s.steps}: {error}; {self.last_good}") from error
         self._smooth = {key: 0.95 * self._smooth.get(key, value) + 0.05 * value for key, value in losses.items()}
-        decay = min(s.ema, (1 + self.step) / (10 + self.step))  # the first weights are soon forgotten
-        update_average(self.average, self.recipe.network, decay)
+        update_average(self.average, self.recipe.network, s.ema, self.step)
         self.step += 1
 
     def _what(self) -> dict[str, Any]:
@@ -121,23 +99,11 @@ class ComparatorTrainer:
         return {"kind": self.recipe.kind, **asdict(self.settings), "class": self.name, "images": images}
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        asked, found = self._what(), state["what"]
-        if changed := {k: (v, found.get(k)) for k, v in asked.items() if found.get(k) != v and k != "checkpoint_every"}:
-            raise ValueError(f"{self.checkpoint} is of another training (asked, found): {changed}; use a new folder")
+        state = self.read_checkpoint(self._what(), self.device)
+        if state is None:
+            return
         self.recipe.network.load_state_dict(state["network"])
         self.recipe.others.load_state_dict(state["others"])
         for key, optimiser in self.recipe.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][key])
-        self.average, self.step, self.seconds = state["average"], state["step"], state["seconds"]
-        self.rows, self._smooth = state["rows"], state["smooth"]
-
-
-def update_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Moves averaged weights and statistics towards the network's; a counter is copied."""
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - decay)
-            else:
-                average[name].copy_(value)
+        self.average, self.rows, self._smooth = state["average"], state["rows"], state["smooth"]

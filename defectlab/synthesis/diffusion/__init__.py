@@ -10,7 +10,7 @@ Nothing is imported here, so that a caller who needs one module does not wait fo
 | `linear_guess` | the best linear guess at the noise, which a short training corrects |
 | `model` | `DiffusionModel`: network, schedule and classes, in a folder |
 | `classes`, `classical` | images of a class; the classical augmentation by eight |
-| `training` | `Trainer`: resumable |
+| `training`, `folder_trainer` | `Trainer`: resumable; its loop and checkpoints, which the comparators share |
 | `sampling` | ancestral sampling, DDIM, DPM-Solver++ |
 | `class_synthesizer` | what `Ddpm` and the comparators have in common |
 | `ddpm` | `Ddpm`, the synthesizer |

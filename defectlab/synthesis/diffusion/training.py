@@ -5,32 +5,20 @@ Order, levels and noise are functions of seed and step; a checkpoint holds the r
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import logging
 import math
-import time
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from defectlab.files import atomic_path, write_text
 from defectlab.synthesis.diffusion.draws import batch_indices, drop_classes, generator_of, step_levels
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError, FolderTrainer, update_average
 from defectlab.synthesis.diffusion.model import DiffusionModel, blank_network, write_model
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
-
-LOG_EVERY = 10
-
-log = logging.getLogger(__name__)
-
-
-class DivergedError(RuntimeError):
-    """The loss or the gradient is no number any more; the message says what to change."""
+from defectlab.training_log import append_row, forget_after
 
 
 def cosine_rate(step: int, steps: int, lr: float) -> float:
@@ -38,7 +26,7 @@ def cosine_rate(step: int, steps: int, lr: float) -> float:
     return lr * 0.5 * (1 + math.cos(math.pi * step / steps))  # Eq. 8
 
 
-class Trainer:
+class Trainer(FolderTrainer):
     """One training in a folder, which a second call goes on with.
 
     Args:
@@ -62,7 +50,8 @@ class Trainer:
         labels: Tensor | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
+        super().__init__(folder, settings, "diffusion")
+        self.settings, self.device = settings, torch.device(device)
         labels = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
         _require_examples(images, labels, classes, settings, self.device)
         self.images, self.labels, self.classes = images.contiguous(), labels, classes
@@ -74,18 +63,8 @@ class Trainer:
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.lr)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
         self.schedule = DiffusionModel(self.network, settings, classes).schedule
-        self.step, self.loss, self.seconds = 0, math.nan, 0.0
+        self.loss = math.nan
         self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        """File that holds all that a resume needs."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def log(self) -> Path:
-        """Table of step, smoothed loss, learning rate and seconds."""
-        return self.folder / "log.csv"
 
     def run(self) -> DiffusionModel:
         """Trains to the last step and gives the model of the averaged weights.
@@ -93,33 +72,33 @@ class Trainer:
         Raises:
             DivergedError: if the loss or the gradient is no number any more; the last good checkpoint stays.
         """
-        total, began, first = self.settings.steps, time.perf_counter() - self.seconds, self.step
-        with tqdm(total=total, initial=first, desc="diffusion", unit="step", disable=None) as progress:
-            while self.step < total:
-                loss = self._train_step()
-                self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
-                self.step += 1
-                self.seconds = time.perf_counter() - began
-                progress.update()
-                progress.set_postfix(loss=f"{self.loss:.4f}", refresh=False)
-                if self.step % LOG_EVERY == 0 or self.step == total:
-                    self._log()
-                if self.step % self.settings.checkpoint_every == 0 or self.step == total:
-                    self.save()
-                    left = timedelta(seconds=round(self.seconds / self.step * (total - self.step)))
-                    log.info("step %d of %d, loss %.4f, %s left", self.step, total, self.loss, left)
+        self.train()
         return DiffusionModel.load(self.folder / "model")
 
     def save(self) -> None:
         """Writes the averaged model and the checkpoint, each whole or not at all."""
         write_model(self.folder / "model", self.average, self.settings, self.classes, self.step)
         state = {
-            "what": self._what(), "network": self.network.state_dict(), "average": self.average,
-            "optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict(),
-            "step": self.step, "loss": self.loss, "seconds": self.seconds,
+            "network": self.network.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(), "loss": self.loss,
         }  # fmt: skip
-        with atomic_path(self.checkpoint) as partial:
-            torch.save(state, partial)
+        self.write_checkpoint(self._what(), state)
+
+    def said(self) -> str:
+        """The smoothed loss."""
+        return f"loss {self.loss:.4f}"
+
+    def advance(self) -> None:
+        """One step; the loss is smoothed."""
+        loss = self._train_step()
+        self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+        self.step += 1
+
+    def write_log(self) -> None:
+        """Step, smoothed loss, learning rate and seconds."""
+        rate = self.optimiser.param_groups[0]["lr"]
+        row = {"step": self.step, "loss": f"{self.loss:.5f}", "lr": f"{rate:.3e}", "seconds": f"{self.seconds:.1f}"}
+        append_row(self.log, row)
 
     def _train_step(self) -> float:
         rate = cosine_rate(self.step, self.settings.steps, self.settings.lr)
@@ -136,7 +115,7 @@ class Trainer:
             self._require_finite(float(norm), "gradient")
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        self._update_average()
+        update_average(self.average, self.network, self.settings.ema, self.step)
         return value
 
     def _loss(self) -> Tensor:
@@ -155,19 +134,12 @@ class Trainer:
             predicted = self.network(x_t, t.to(self.device), told)
         return (noise - predicted).square().mean()  # Eq. 4, mean over elements
 
-    def _update_average(self) -> None:
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))  # the first weights are soon forgotten
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
-
     def _require_finite(self, value: float, what: str) -> None:
         if math.isfinite(value):
             return
-        last = f"the last good state is {self.checkpoint}" if self.checkpoint.exists() else "no checkpoint was written"
         raise DivergedError(
             f"the {what} is {value} at step {self.step} of {self.settings.steps}: lower lr (now {self.settings.lr:g}), "
-            f"or choose precision 'bf16' or 'no' (now {self.settings.precision!r}), in a new folder; {last}"
+            f"or choose precision 'bf16' or 'no' (now {self.settings.precision!r}), in a new folder; {self.last_good}"
         )
 
     def _what(self) -> dict[str, Any]:
@@ -175,35 +147,15 @@ class Trainer:
 
     def _resume(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.checkpoint.exists():
+        state = self.read_checkpoint(self._what(), self.device)
+        if state is None:
             self.log.unlink(missing_ok=True)
             return
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        asked, found = _flat(self._what()), _flat(state["what"])
-        if changed := {k: (v, found.get(k)) for k, v in asked.items() if found.get(k) != v and k != "checkpoint_every"}:
-            raise ValueError(f"{self.checkpoint} is of another training (asked, found): {changed}; use a new folder")
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        self.average, self.step = state["average"], state["step"]
-        self.loss, self.seconds = state["loss"], state["seconds"]
-        if self.log.exists():  # lines that are written again
-            head, *lines = self.log.read_text().splitlines()
-            kept = [line for line in lines if int(line.partition(",")[0]) <= self.step]
-            write_text(self.log, "\n".join([head, *kept]) + "\n")
-
-    def _log(self) -> None:
-        new = not self.log.exists()
-        rate = self.optimiser.param_groups[0]["lr"]
-        with self.log.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", "loss", "lr", "seconds"])
-            writer.writerow([self.step, f"{self.loss:.5f}", f"{rate:.3e}", f"{self.seconds:.1f}"])
-
-
-def _flat(what: dict[str, Any]) -> dict[str, Any]:
-    return {**what["settings"], "classes": what["classes"], "images": what["images"]}
+        self.average, self.loss = state["average"], state["loss"]
+        forget_after(self.log, self.step)
 
 
 def _digest(images: Tensor, labels: Tensor) -> str:

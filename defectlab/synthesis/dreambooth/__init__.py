@@ -1,11 +1,11 @@
 """DreamBooth with LoRA: a Stable Diffusion pipeline learns one surface, as an adapter of a few megabytes."""
 
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError
 from defectlab.synthesis.dreambooth.finetuning import finetune
 from defectlab.synthesis.dreambooth.merging import merge, merged, unmerge
 from defectlab.synthesis.dreambooth.sampling import generate
 from defectlab.synthesis.dreambooth.settings import REGIMES, DreamBoothSettings
 from defectlab.synthesis.dreambooth.storage import Adapter
-from defectlab.synthesis.dreambooth.training import DivergedError
 
 __all__ = [
     "REGIMES",

@@ -1,8 +1,7 @@
-"""Where a fine-tuning stands: one file, written whole, that a killed one goes on from; and its log."""
+"""Where a fine-tuning stands: one file, written whole, that a killed one goes on from."""
 
 from __future__ import annotations
 
-import csv
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 import torch
 
-from defectlab.files import atomic_path, write_text
+from defectlab.files import atomic_path
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
-COLUMNS = ("step", "epoch", "loss", "prior_loss", "lr", "seconds")
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
@@ -56,26 +54,6 @@ def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], place: Path
             f"  {key}: stored {found.get(key, 'nothing')!r}, asked {asked.get(key, 'nothing')!r}" for key in changed
         )
         raise ValueError(f"{place} is of another fine-tuning:\n{lines}\nGive another folder, or what is stored.")
-
-
-def append_log(folder: Path, row: Mapping[str, Any]) -> None:
-    """Add a row to the log."""
-    path = folder / LOG
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def forget_after(folder: Path, step: int) -> None:
-    """Drop the rows of the log that a resumed fine-tuning writes again."""
-    path = folder / LOG
-    if path.exists():
-        head, *lines = path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if int(line.partition(",")[0]) <= step]
-        write_text(path, "\n".join([head, *kept]) + "\n")
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,14 +15,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from defectlab.synthesis.diffusion.folder_trainer import LOG_EVERY, DivergedError
 from defectlab.synthesis.dreambooth.adapters import MODELS, Plan, adapter_state, load_adapter_state
-from defectlab.synthesis.dreambooth.checkpoint import (
-    CHECKPOINT,
-    append_log,
-    forget_after,
-    load_checkpoint,
-    save_checkpoint,
-)
+from defectlab.synthesis.dreambooth.checkpoint import CHECKPOINT, LOG, load_checkpoint, save_checkpoint
 from defectlab.synthesis.dreambooth.examples import (
     Example,
     batches_of_epoch,
@@ -35,12 +30,7 @@ from defectlab.synthesis.dreambooth.objective import Learner, weighted_mean
 from defectlab.synthesis.dreambooth.schedule import rate_factor, step_counts
 from defectlab.synthesis.dreambooth.settings import DreamBoothSettings
 from defectlab.synthesis.dreambooth.storage import Adapter
-
-LOG_EVERY = 10
-
-
-class DivergedError(ValueError):
-    """The loss or the gradient is no number any more; the message says what to change."""
+from defectlab.training_log import append_row, forget_after
 
 
 class FineTuning:
@@ -219,7 +209,7 @@ class FineTuning:
     def _resume(self) -> None:
         state = load_checkpoint(self.folder, self.what)
         if state is None:
-            forget_after(self.folder, 0)
+            forget_after(self.folder / LOG, 0)
             return
         if state["optimiser_class"] != self.optimiser_class.__name__:
             raise ValueError(
@@ -232,7 +222,7 @@ class FineTuning:
         if state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self.loss, self.seconds = state["step"], state["loss"], state["seconds"]
-        forget_after(self.folder, self.step)
+        forget_after(self.folder / LOG, self.step)
 
     def _log(self, epoch: int, prior: float) -> None:
         row = {
@@ -243,4 +233,4 @@ class FineTuning:
             "lr": f"{self.optimiser.param_groups[0]['lr']:.3e}",
             "seconds": f"{self.seconds:.1f}",
         }
-        append_log(self.folder, row)
+        append_row(self.folder / LOG, row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from abc import ABC, abstractmethod
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from defectlab.files import atomic_path, write_text
+from defectlab.files import atomic_path
+from defectlab.training_log import append_row, forget_after
 
 
 class RunSettings(Protocol):
@@ -156,22 +156,12 @@ class ResumableTrainer(ABC):
         self.average, self.step = state["average"], state["step"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"].cpu())
-        self._forget_after(self.step)
-
-    def _forget_after(self, step: int) -> None:
-        """Drops the lines of the log that a resumed training writes again."""
-        if self.log.exists():
-            head, *lines = self.log.read_text().splitlines()
-            kept = [line for line in lines if int(line.partition(",")[0]) <= step]
-            write_text(self.log, "\n".join([head, *kept]) + "\n")
+        forget_after(self.log, self.step)
 
     def _log(self, loss: float, seconds: float) -> None:
-        new = not self.log.exists()
-        with self.log.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", "loss", "lr", "seconds"])
-            writer.writerow([self.step, f"{loss:.5f}", f"{self.optimiser.param_groups[0]['lr']:.2e}", f"{seconds:.0f}"])
+        rate = self.optimiser.param_groups[0]["lr"]
+        row = {"step": self.step, "loss": f"{loss:.5f}", "lr": f"{rate:.2e}", "seconds": f"{seconds:.0f}"}
+        append_row(self.log, row)
 
 
 def stratified_steps(n: int, generator: torch.Generator, of: int = 1000) -> Tensor:

@@ -18,7 +18,7 @@ from defectlab.synthesis.comparators.networks import Decoder, Encoder
 from defectlab.synthesis.comparators.settings import FlowSettings, GanSettings, VaeSettings
 from defectlab.synthesis.comparators.training import ComparatorTrainer
 from defectlab.synthesis.comparators.vae import VaeNetwork, VaeRecipe, divergence
-from defectlab.synthesis.diffusion.training import DivergedError
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError
 
 SIDE = 8
 GAN = replace(GanSettings.smoke(), size=SIDE, steps=6)
@@ -135,7 +135,7 @@ def test_a_broken_training_ends_with_the_weights_of_an_unbroken_one(recipe, sett
     whole = ComparatorTrainer(tmp_path / "whole", recipe(settings, CPU), images(), "dent").run()
     first = ComparatorTrainer(tmp_path / "broken", recipe(settings, CPU), images(), "dent")
     for _ in range(3):
-        first._train_step()
+        first.advance()
     first.save()
     second = ComparatorTrainer(tmp_path / "broken", recipe(settings, CPU), images(), "dent")
     assert second.step == 3
@@ -176,7 +176,7 @@ def test_training_brings_the_losses_down(tmp_path):
 
 def test_a_training_that_diverges_stops_with_advice(tmp_path):
     trainer = ComparatorTrainer(tmp_path, VaeRecipe(VAE, CPU), images(), "dent")
-    trainer._train_step()
+    trainer.advance()
     trainer.save()
     trainer.recipe.network.log_sigma.data.fill_(math.nan)
     with pytest.raises(

@@ -6,7 +6,8 @@ import torch
 from tiny_diffusion import TINY, tiny_images
 
 from defectlab.synthesis.diffusion.draws import batch_indices, drop_classes, generator_of, step_levels
-from defectlab.synthesis.diffusion.training import DivergedError, Trainer, cosine_rate
+from defectlab.synthesis.diffusion.folder_trainer import DivergedError
+from defectlab.synthesis.diffusion.training import Trainer, cosine_rate
 
 TWO = ("dent", "scratch")
 HALVES = torch.tensor([0, 0, 0, 1, 1, 1])
