@@ -10,16 +10,14 @@ from typing import Self, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from defectlab.files import atomic_path, read_json, write_json
+from defectlab.files import write_json
 from defectlab.synthesis.comparators.recipe import Generator
 from defectlab.synthesis.comparators.settings import ComparatorSettings
 from defectlab.synthesis.diffusion.draws import generator_of
+from defectlab.synthesis.model_folder import CONFIG, read_config, weights_of, write_weights
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = "defectlab {} 1"
 Build = Callable[[ComparatorSettings], nn.Module]
 
@@ -92,21 +90,10 @@ class GeneratorModel:
             ValueError: if it is of another kind, or its weights are damaged or do not belong to it.
         """
         folder = Path(folder)
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(
-                    f"{folder} holds no {name}: expected a model that the trainer of a {kind} wrote"
-                )
-        config = read_json(folder / CONFIG)
-        if config.get("format") != FORMAT.format(kind):
-            wanted, found = FORMAT.format(kind), config.get("format")
-            raise ValueError(f"{folder / CONFIG}: expected the format {wanted!r}, found {found!r}")
+        config = read_config(folder, FORMAT.format(kind), f"the trainer of a {kind} wrote")
         network = build(settings(**config["settings"]))
-        try:
-            network.load_state_dict(load_file(folder / WEIGHTS))
-        except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
-            first = " ".join(str(error).split("\n\t")[:2])
-            raise ValueError(f"{folder / WEIGHTS} does not hold the weights of this model: {first}") from error
+        with weights_of(folder) as weights:
+            network.load_state_dict(weights)
         return cls(network, config["class"], int(config["steps"])).to("cpu")
 
 
@@ -123,8 +110,6 @@ def write_model(
         name: class that it draws.
         steps: that it was trained for.
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    with atomic_path(folder / WEIGHTS) as partial:
-        save_file(tensors, partial)
+    write_weights(folder, weights)
     content = {"format": FORMAT.format(kind), "class": name, "steps": steps, "settings": asdict(settings)}
     write_json(folder / CONFIG, content)

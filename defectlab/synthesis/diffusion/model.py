@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from defectlab.files import atomic_path, read_json, write_json
+from defectlab.files import write_json
 from defectlab.synthesis.diffusion.network import NoiseNetwork
 from defectlab.synthesis.diffusion.schedule import NoiseSchedule
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
+from defectlab.synthesis.model_folder import CONFIG, read_config, weights_of, write_weights
 
 FORMAT = "defectlab diffusion 1"
 """What ``config.json`` says of a folder that holds such a model."""
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +79,11 @@ class DiffusionModel:
             ValueError: if it is of another kind, or its weights are damaged or do not belong to it.
         """
         folder = Path(folder)
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder} holds no {name}: expected a model that the diffusion trainer wrote")
-        config = read_json(folder / CONFIG)
-        if config.get("format") != FORMAT:
-            raise ValueError(f"{folder / CONFIG}: expected the format {FORMAT!r}, found {config.get('format')!r}")
+        config = read_config(folder, FORMAT, "the diffusion trainer wrote")
         settings = settings_from_json(config["settings"])
         network = blank_network(settings, tuple(config["classes"]))
-        try:
-            network.load_state_dict(load_file(folder / WEIGHTS))
-        except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
-            first = " ".join(str(error).split("\n\t")[:2])
-            raise ValueError(f"{folder / WEIGHTS} does not hold the weights of this model: {first}") from error
+        with weights_of(folder) as weights:
+            network.load_state_dict(weights)
         return cls(network, settings, tuple(config["classes"]), int(config["steps"])).to("cpu")
 
 
@@ -120,9 +110,7 @@ def write_model(
         classes: that it draws.
         steps: that it was trained for.
     """
-    tensors = {name: value.detach().to("cpu", torch.float32).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / WEIGHTS) as partial:
-        save_file(tensors, partial)
+    write_weights(folder, weights, torch.float32)
     write_json(
         folder / CONFIG, {"format": FORMAT, "classes": list(classes), "steps": steps, "settings": asdict(settings)}
     )

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, float16
 
-from defectlab.files import atomic_path, read_json, write_text
+from defectlab.files import read_json, write_text
+from defectlab.synthesis import model_folder
 from defectlab.synthesis.pocket.examples import TRAINED_MATERIALS
 from defectlab.synthesis.pocket.network import WordEncoder, make_scheduler, make_unet
 from defectlab.synthesis.pocket.scales import Scales
@@ -45,9 +44,7 @@ def write_model(
         settings: what it was trained with.
         step: steps it was trained for.
     """
-    tensors = {name: value.detach().to("cpu", float16).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / "model.safetensors") as partial:
-        save_file(tensors, partial)
+    model_folder.write_weights(folder, weights, float16)
     unet: Any = make_unet()
     scheduler: Any = make_scheduler()
     config = {
@@ -68,16 +65,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         FileNotFoundError: if the folder holds no model.
         ValueError: if it is of another kind or version.
     """
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f"{folder} holds no {name}: expected a model that `defectlab pocket train --out FOLDER` wrote, "
-                "which is its subfolder model"
-            )
-    config = read_json(folder / "config.json")
-    if config.get("format") != FORMAT:
-        raise ValueError(f"{folder / 'config.json'}: expected the format {FORMAT!r}, found {config.get('format')!r}")
-    return config
+    wrote = "`defectlab pocket train --out FOLDER` wrote, which is its subfolder model"
+    return model_folder.read_config(folder, FORMAT, wrote)
 
 
 def read_model(folder: Path) -> tuple[Any, WordEncoder, Any, Scales]:
@@ -90,11 +79,8 @@ def read_model(folder: Path) -> tuple[Any, WordEncoder, Any, Scales]:
     config = read_config(folder)
     unet: Any = UNet2DConditionModel.from_config(config["unet"])
     words = WordEncoder()
-    try:
-        weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+    with model_folder.weights_of(folder) as stored:
+        weights = {name: tensor.float() for name, tensor in stored.items()}
         for prefix, module in (("unet.", unet), ("words.", words)):
             module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
-    except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
-        first = " ".join(str(error).split("\n\t")[:2])  # one line a weight would follow
-        raise ValueError(f"{folder / 'model.safetensors'} does not hold the weights of this model: {first}") from error
     return unet, words, DDIMScheduler.from_config(config["scheduler"]), Scales.from_lists(config["scales"])

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from defectlab.files import atomic_path, read_json, write_text
+from defectlab.files import read_json, write_text
+from defectlab.synthesis import model_folder
 from defectlab.synthesis.pocket_sd.captions import MATERIAL_WORDS, vocabulary
 from defectlab.synthesis.pocket_sd.network import make_scheduler
 from defectlab.synthesis.pocket_sd.tokenizer import make_tokenizer
@@ -48,9 +47,7 @@ def write_model(
         settings: what it was trained with.
         step: steps it was trained for.
     """
-    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / "model.safetensors") as partial:
-        save_file(tensors, partial)
+    model_folder.write_weights(folder, weights, torch.float16)
     unet: Any = networks["unet"]
     text: Any = networks["text"]
     scheduler = make_scheduler()
@@ -74,16 +71,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         FileNotFoundError: if the folder holds no model.
         ValueError: if it is of another kind or version.
     """
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f"{folder} holds no {name}: expected a model that `defectlab pocket train-sd --out FOLDER` wrote, "
-                "which is its subfolder model"
-            )
-    config = read_json(folder / "config.json")
-    if config.get("format") != FORMAT:
-        raise ValueError(f"{folder / 'config.json'}: expected the format {FORMAT!r}, found {config.get('format')!r}")
-    return config
+    wrote = "`defectlab pocket train-sd --out FOLDER` wrote, which is its subfolder model"
+    return model_folder.read_config(folder, FORMAT, wrote)
 
 
 def read_pipeline(folder: Path) -> StableDiffusionPipeline:
@@ -96,12 +85,9 @@ def read_pipeline(folder: Path) -> StableDiffusionPipeline:
     config = read_config(folder)
     unet: Any = UNet2DConditionModel.from_config(config["unet"])
     text = CLIPTextModel(CLIPTextConfig(**config["text_encoder"]))
-    try:
-        weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+    with model_folder.weights_of(folder) as stored:
+        weights = {name: tensor.float() for name, tensor in stored.items()}
         nn.ModuleDict({"unet": unet, "text": text}).load_state_dict(weights)
-    except (SafetensorError, RuntimeError) as error:  # what a damaged file and foreign weights give
-        first = " ".join(str(error).split("\n\t")[:2])  # one line a weight would follow
-        raise ValueError(f"{folder / 'model.safetensors'} does not hold the weights of this model: {first}") from error
     pipeline: Any = StableDiffusionPipeline(
         vae=HaarVAE.from_config(config["vae"]),
         text_encoder=text.eval(),
