@@ -74,8 +74,8 @@ class ComparisonParameters(Parameters):
             "n_aug": 30,
             "seeds": [0, 1],
             "epochs": 20,
-            "diffusion_steps": 150,
-            "detector_steps": 100,
+            "diffusion_steps": 120,
+            "detector_steps": 80,
             "scale": 0.15,
         },
         "paper": {
