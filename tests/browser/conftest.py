@@ -19,6 +19,12 @@ def pytest_addoption(parser):
     parser.addoption("--book", type=Path, default=BUILT, help="folder of the built book (default: _build/html)")
 
 
+def pytest_configure(config):
+    folder = config.getoption("book").resolve()
+    if not (folder / "objects.inv").is_file():
+        raise pytest.UsageError(f"no built book in {folder}; run `make book` first, or name another folder with --book")
+
+
 def pytest_generate_tests(metafunc):
     """One test a page, and all tests of a page together, so that it is opened once a look."""
     for fixture, without in (("name", REDIRECT), ("written", REDIRECT | GENERATED)):
@@ -28,9 +34,7 @@ def pytest_generate_tests(metafunc):
 
 
 def page_names(folder):
-    """Pages of a built book, the generated ones too; an error where there is no book."""
-    if not (folder / "objects.inv").is_file():
-        raise pytest.UsageError(f"no built book in {folder}; run `make book` first, or name another folder with --book")
+    """Pages of a built book, the generated ones too."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts}
 
 
