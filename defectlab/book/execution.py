@@ -12,6 +12,9 @@ from pathlib import Path
 from defectlab.book.pages import BookError, Page
 from defectlab.files import write_json
 
+ATTEMPTS = 2
+"""Kernels that start at one moment may pick one port, and the second dies; finished steps are not computed again."""
+
 
 def execute_stale(pages: Sequence[Page], root: Path, jobs: int | None = None) -> None:
     """Executes the notebooks whose stored run is not fresh, several at a time.
@@ -50,18 +53,23 @@ def _execute(page: Page, root: Path) -> str:
     page.stored.parent.mkdir(parents=True, exist_ok=True)
     unfinished = page.stored.with_suffix(".running.ipynb")
     begun = time.perf_counter()
-    try:
-        papermill.execute_notebook(
-            str(page.source),
-            str(unfinished),
-            dict(page.parameters),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            cwd=str(root),
-        )
-    except papermill.PapermillExecutionError as error:
-        return f"{error.ename}: {error.evalue} (all of it in {unfinished})"
+    for attempt in range(ATTEMPTS):
+        try:
+            papermill.execute_notebook(
+                str(page.source),
+                str(unfinished),
+                dict(page.parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=str(root),
+            )
+            break
+        except papermill.PapermillExecutionError as error:
+            return f"{error.ename}: {error.evalue} (all of it in {unfinished})"
+        except RuntimeError as error:  # a kernel that died, or did not start
+            if attempt + 1 == ATTEMPTS:
+                return f"{type(error).__name__}: {error}; memory may have run out, try fewer at a time with --jobs 1"
     # The record goes first and comes back last: a kill in between leaves a stale page, never a wrong one.
     page.record.unlink(missing_ok=True)
     os.replace(unfinished, page.stored)

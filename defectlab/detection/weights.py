@@ -61,7 +61,8 @@ class WeightsReport:
 
     def __str__(self) -> str:
         digest = f", sha256 {self.sha256[:12]}" if self.sha256 else ""
-        return f"weights: {self.name} ({self.source}{digest}). {self.note}"
+        source = Path(self.source).name if Path(self.source).is_absolute() else self.source  # pages are published
+        return f"weights: {self.name} ({source}{digest}). {self.note}"
 
 
 def load_backbone(config: ClassifierConfig) -> tuple[nn.Module, BackboneSpec, WeightsReport]:

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from defectlab.detection import weights as module
 from defectlab.detection.config import ClassifierConfig
-from defectlab.detection.weights import file_digest, load_backbone, state_digest
+from defectlab.detection.weights import WeightsReport, file_digest, load_backbone, state_digest
 
 TINY = ClassifierConfig(backbone="test_resnet", weights="none")
 
@@ -22,6 +22,11 @@ def source() -> torch.nn.Module:
 def test_random_weights_say_what_they_mean():
     _, _, report = load_backbone(TINY)
     assert str(report).startswith("weights: none (random). Random weights: nothing was pretrained.")
+
+
+def test_a_printed_report_names_the_file_and_not_where_it_lies(tmp_path):
+    report = WeightsReport("pocket", str(tmp_path / "model.safetensors"), "0123456789abcdef", "Small.")
+    assert str(report) == "weights: pocket (model.safetensors, sha256 0123456789ab). Small."
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
