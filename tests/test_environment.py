@@ -28,9 +28,8 @@ def pinned():
 
 def asked_for():
     """What pyproject.toml asks for, without the extras that have environments of their own."""
-    extras = [
-        text for name, texts in PROJECT["optional-dependencies"].items() if name not in ("browser", "comparison") for text in texts
-    ]
+    own = ("browser", "comparison")
+    extras = [text for name, texts in PROJECT["optional-dependencies"].items() if name not in own for text in texts]
     return [Requirement(text) for text in PROJECT["dependencies"] + extras]
 
 

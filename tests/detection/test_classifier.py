@@ -65,9 +65,7 @@ def test_a_saved_classifier_scores_as_before(toy, tiny, tmp_path, finetune):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(
-        ValueError, match="no detector of classifier, .*: it was not written by their save"
-    ):
+    with pytest.raises(ValueError, match="no detector of classifier, .*: it was not written by their save"):
         Classifier.load(tmp_path / "other.safetensors", **CPU)
 
 
