@@ -1,5 +1,6 @@
 import pytest
 
+from defectlab.experiments.ddpm_moco import moco_settings
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
 from defectlab.params import ParameterError, resolve
 
@@ -31,7 +32,8 @@ def test_both_backbones_are_those_of_the_profile_and_any_other_name_is_timms():
 def test_the_paper_profile_has_the_values_of_the_paper():
     params = resolved(profile="paper")
     assert (params.image_size, params.n_generated, params.epochs, params.queue) == (512, 20_000, 200, 16_384)
-    assert (params.m, params.tau, params.lr, params.keep, params.batch_size) == (0.999, 0.07, 0.03, "k", 32)
+    assert (params.m, params.tau, params.keep, params.batch_size) == (0.999, 0.07, "k", 32)
+    assert params.lr is None and moco_settings(params, "resnet50").lr == 0.03
 
 
 def test_every_profile_gives_all_that_is_none_and_must_not_be():
