@@ -97,7 +97,7 @@ class DdpmMocoParameters(Parameters):
             "scale": 1.0,
             "n_generated": 400,
             "n_compared": 100,
-            "epochs": 20,
+            "epochs": 12,
             "batch_size": 32,
             "queue": 128,
             "m": 0.99,
