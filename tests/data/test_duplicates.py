@@ -5,7 +5,7 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -151,9 +151,7 @@ def test_the_size_of_a_block_does_not_matter_and_a_plain_search_agrees(seed, n, 
     expected = {i: {i} for i in range(n)}
     for i in range(n):
         for j in range(i):
-            likeness = float(images[i].signature @ images[j].signature)
-            assume(abs(likeness - 0.9) > 1e-5)  # there the order of a sum decides
-            if likeness >= 0.9:
+            if images[i].signature @ images[j].signature >= 0.9 - 1e-6:  # the slack that the search allows for rounding
                 merged = expected[i] | expected[j]
                 expected |= dict.fromkeys(merged, merged)
     sets = sorted({tuple(sorted(members)) for members in expected.values() if len(members) > 1})
