@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,14 @@ IN_ROWS = ("seeds", "profile", "dataset")
 def changed(params: Parameters) -> dict[str, Any]:
     """Parameters that were given, without places on a machine."""
     return {name: portable(value) for name, value in params.changed().items() if name not in PLACES}
+
+
+def study_command(name: str, params: Parameters) -> str:
+    """The line that goes on with a study of that name, or repeats it; without places on a machine."""
+    words = ["defectlab", "study", name]
+    for parameter, value in changed(params).items():
+        words += ["-p", parameter, json.dumps(value) if isinstance(value, list) else str(value)]
+    return shlex.join(words)
 
 
 def collect(run: Run, params: Parameters, command: str, test: SurfaceDataset) -> None:

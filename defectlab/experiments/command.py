@@ -9,6 +9,7 @@ store FOLDER` keeps a finished study beside the book's results.
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from typing import Any
 
 STUDIES = ("ddpm_moco", "student_teacher", "comparison")
@@ -29,55 +30,16 @@ def register(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs a study, or lists its parameters.
+    """Runs a study, or lists its parameters; each is a module with ``study_parameters``, ``study`` and ``summary``.
 
     Raises:
         ValueError: if a parameter cannot be used.
     """
-    if arguments.name == "student_teacher":
-        return _student_teacher(arguments)
-    if arguments.name == "comparison":
-        return _comparison(arguments)
-    from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
-    from defectlab.params import resolve
-
-    params = resolve(StudyParameters, dict(arguments.parameter))
+    module = import_module(f"defectlab.experiments.{arguments.name}_study")
+    params = module.study_parameters(dict(arguments.parameter))
     if arguments.list:
         print(params.table().to_string(index=False))
         return 0
-    from defectlab.experiments.ddpm_moco_study import study
-    from defectlab.report.contrastive_tables import loss_effect_table
-
-    done = study(params, say=lambda line: print(line, flush=True))
-    print(f"\n{loss_effect_table(done.results())}\n\nrun store   {done.path}")
-    return 0
-
-
-def _student_teacher(arguments: argparse.Namespace) -> int:
-    from defectlab.experiments.student_teacher_study import study, study_parameters
-
-    params = study_parameters(dict(arguments.parameter))
-    if arguments.list:
-        print(params.table().to_string(index=False))
-        return 0
-    from defectlab.report.ablation_tables import gains_table, localisation_table
-
-    done = study(params, say=lambda line: print(line, flush=True))
-    rows = done.results()
-    print(f"\n{localisation_table(rows)}\n\n{gains_table(rows)}\n\nrun store   {done.path}")
-    return 0
-
-
-def _comparison(arguments: argparse.Namespace) -> int:
-    from defectlab.experiments.comparison_study import study, study_parameters
-
-    params = study_parameters(dict(arguments.parameter))
-    if arguments.list:
-        print(params.table().to_string(index=False))
-        return 0
-    from defectlab.report.comparison_tables import matrix_table, order_in_words, ranking_table
-
-    done = study(params, say=lambda line: print(line, flush=True))
-    rows = done.results()
-    print(f"\n{matrix_table(rows)}\n\n{ranking_table(rows)}\n\n{order_in_words(rows)}\n\nrun store   {done.path}")
+    done = module.study(params, say=lambda line: print(line, flush=True))
+    print(f"\n{module.summary(done.results())}\n\nrun store   {done.path}")
     return 0

@@ -6,20 +6,21 @@ The run has the parameters of the notebook and lies where the notebook looks. At
 
 from __future__ import annotations
 
-import json
-import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from defectlab.detection.checkpoints import time_left
 from defectlab.devices import describe, pick_device
 from defectlab.experiments import comparison, comparison_parts
-from defectlab.experiments.collected import changed, collect
+from defectlab.experiments.collected import collect, study_command
 from defectlab.experiments.comparison import Cell
 from defectlab.experiments.comparison_parameters import ComparisonParameters
 from defectlab.params import resolve
 from defectlab.report.comparison_setting import DETECTOR_SECONDS, DETECTORS, SYNTHESIS_SECONDS, SYNTHESIZERS, label
+from defectlab.report.comparison_tables import matrix_table, order_in_words, ranking_table
 from defectlab.results import Result
 from defectlab.runs import Run
 
@@ -57,7 +58,8 @@ def study(params: ComparisonParameters, say: Say = print) -> Run:
         FileNotFoundError: if the data are not there.
         ValueError: if images or parameters cannot be used, before anything is trained.
     """
-    run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), command(params))
+    line = study_command(NAME, params)
+    run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), line)
     say(f"kept in {run.path}")
     say(str(comparison_parts.methods_table(params)))  # a detector that cannot be made stops here
     splits = comparison_parts.load(params)
@@ -74,16 +76,13 @@ def study(params: ComparisonParameters, say: Say = print) -> Run:
 
     comparison.compare(params, splits, makers, run, tell)
     run.finish()
-    collect(run, params, command(params), splits.test)
+    collect(run, params, line, splits.test)
     return run
 
 
-def command(params: ComparisonParameters) -> str:
-    """The line that goes on with a study, or repeats it."""
-    words = ["defectlab", "study", NAME]
-    for name, value in changed(params).items():
-        words += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
-    return shlex.join(words)
+def summary(rows: pd.DataFrame) -> str:
+    """What a finished study says, for a terminal."""
+    return f"{matrix_table(rows)}\n\n{ranking_table(rows)}\n\n{order_in_words(rows)}"
 
 
 def _outcome(rows: list[Result]) -> str:

@@ -6,29 +6,40 @@ classical augmentation by eight, and all are tested on real images that share no
 
 from __future__ import annotations
 
-import json
-import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
+
+import pandas as pd
 
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
 from defectlab.detection.moco.model import is_transformer
 from defectlab.detection.moco.settings import laptop as moco_laptop
 from defectlab.devices import describe, pick_device
-from defectlab.experiments.collected import changed, collect
+from defectlab.experiments.collected import collect, study_command
 from defectlab.experiments.contrast import BASELINES, Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_study_parameters import StudyParameters
 from defectlab.experiments.held_images import HeldImages
+from defectlab.params import resolve
 from defectlab.report.contrastive_setting import ContrastiveSetting
+from defectlab.report.contrastive_tables import loss_effect_table
 from defectlab.runs import Run
 from defectlab.synthesis.diffusion.classical import augment_classically
 
 NAME = "ddpm_moco_study"
 Say = Callable[[str], None]
+
+
+def study_parameters(given: Mapping[str, Any]) -> StudyParameters:
+    """The parameters of a study.
+
+    Raises:
+        ParameterError: if a value cannot be used.
+    """
+    return resolve(StudyParameters, given)
 
 
 def study(params: StudyParameters, say: Say = print) -> Run:
@@ -50,7 +61,8 @@ def study(params: StudyParameters, say: Say = print) -> Run:
     """
     assert params.image_size is not None and params.scale is not None  # every profile gives them
     real = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
-    run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), command(params))
+    line = study_command("ddpm_moco", params)
+    run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), line)
     jobs = list(plan(params, real))
     say(f"{len(jobs)} trainings on {len(jobs[0].train)} images of {params.dataset}, tested on {len(jobs[0].test)}")
     say(f"kept in {run.path}")
@@ -62,7 +74,7 @@ def study(params: StudyParameters, say: Say = print) -> Run:
         rest = f", about {left:.0f} min left" if done else ""
         say(f"{place}/{len(jobs)} {job.method}, {job.regime}, seed {job.seed}: {_outcome(run, job)}{rest}")
     run.finish()
-    collect(run, params, command(params), real.test)
+    collect(run, params, line, real.test)
     return run
 
 
@@ -97,12 +109,9 @@ def moco_settings(params: StudyParameters, backbone: str, n_images: int, batch_n
     return settings.but(epochs=epochs)
 
 
-def command(params: StudyParameters) -> str:
-    """The line that goes on with a study, or repeats it."""
-    words = ["defectlab", "study", "ddpm_moco"]
-    for name, value in changed(params).items():
-        words += ["-p", name, json.dumps(value) if isinstance(value, list) else str(value)]
-    return shlex.join(words)
+def summary(rows: pd.DataFrame) -> str:
+    """What a finished study says, for a terminal."""
+    return str(loss_effect_table(rows))
 
 
 def _outcome(run: Run, job: Contrast) -> str:

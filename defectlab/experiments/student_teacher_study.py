@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from defectlab.detection.checkpoints import time_left
 from defectlab.devices import describe, pick_device
 from defectlab.experiments import anomalies, categories, localise
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
 from defectlab.experiments.student_teacher_views import methods_table
 from defectlab.params import resolve
+from defectlab.report.ablation_tables import gains_table, localisation_table
 from defectlab.runs import Run
 
 Say = Callable[[str], object]
@@ -62,3 +65,8 @@ def study(params: StudentTeacherParameters, say: Say = print) -> Run:
         say(f"{place}/{len(jobs)} {arm}, seed {seed}: {shown}; {left} left")
     run.finish()
     return run
+
+
+def summary(rows: pd.DataFrame) -> str:
+    """What a finished study says, for a terminal."""
+    return f"{localisation_table(rows)}\n\n{gains_table(rows)}"

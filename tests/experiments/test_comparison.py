@@ -10,6 +10,7 @@ from defectlab import cli
 from defectlab.experiments import comparison, comparison_images, comparison_parts, comparison_study
 from defectlab.experiments import comparison_shortcuts as shortcuts
 from defectlab.experiments import comparison_views as views
+from defectlab.experiments.collected import study_command
 from defectlab.experiments.comparison import Cell, measure
 from defectlab.experiments.comparison_images import Cost
 from defectlab.experiments.comparison_parameters import ComparisonParameters
@@ -213,7 +214,9 @@ def test_a_study_takes_everything_where_nothing_is_given():
     assert len(params.cells) == 6 + 2 * 4 + 2
     paper = comparison_study.study_parameters({"profile": "paper"})
     assert paper.detector_steps is None and paper.diffusion_steps is None
-    words = comparison_study.command(comparison_study.study_parameters({"dataset": "magnetic_tile", "data_root": "/x"}))
+    words = study_command(
+        "comparison", comparison_study.study_parameters({"dataset": "magnetic_tile", "data_root": "/x"})
+    )
     assert "-p dataset magnetic_tile" in words and "/x" not in words
 
 
