@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,26 +28,16 @@ from defectlab.synthesis.perturbed.stored import keep_normal
 from defectlab.synthesis.store import collect
 from defectlab.synthesis.textures import TextureSource
 
-DRAWS, TEXTURE, BLEND = 0, 1, 2  # streams of random numbers; the diffusion noise has generators of its own
+DRAWS, TEXTURE = 0, 1  # streams of random numbers of an image; the diffusion noise has generators of its own
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an image is made from, drawn before any image P is.
-
-    Attributes:
-        normal: place of I.
-        strength: s of P.
-        opacity: delta.
-        source: number of P, or of the texture.
-        beside: place of the normal image that was drawn with P, whose category it is of.
-    """
+    """What an image is made from, drawn before any image P is."""
 
     normal: int
     strength: float
     opacity: float
-    source: int
-    beside: int
 
 
 class PerturbedDdpm(Synthesizer):
@@ -55,10 +45,8 @@ class PerturbedDdpm(Synthesizer):
 
     Image ``i`` draws everything from generators of its own, seeded with ``(seed, i)``: the normal image I, s, delta
     and masks from one, the noise of P from another, a texture from a third; so sets that differ in content, strength
-    or model can be compared image by image. With ``blends`` of them from each P, image ``i`` takes P number
-    ``i // blends``, and those after the first draw I (of its category), delta and masks from one more generator.
-    Outside of M, A is I, bit by bit. A mask under which nothing changes (it misses the foreground, or P equals I there)
-    is drawn again.
+    or model can be compared image by image. Outside of M, A is I, bit by bit. A mask under which nothing changes
+    (it misses the foreground, or P equals I there) is drawn again.
 
     Args:
         model: settings of the diffusion model; not used with textures.
@@ -145,8 +133,7 @@ class PerturbedDdpm(Synthesizer):
             return self._make(normals, seed, indices, out)
 
         settings = self._settings(normals, seed)
-        batch_size = self.settings.batch_size * self.settings.blends
-        return collect(make, n, name=self.name, settings=settings, out=out, batch_size=batch_size)
+        return collect(make, n, name=self.name, settings=settings, out=out, batch_size=self.settings.batch_size)
 
     def abnormal(
         self, indices: Sequence[int], seed: int, strengths: Sequence[float], name: str | None = None
@@ -162,41 +149,33 @@ class PerturbedDdpm(Synthesizer):
         return abnormal_images(self.trained, indices, seed, strengths, self.settings, known)
 
     def _make(self, normals: SurfaceDataset, seed: int, indices: Sequence[int], out: Path | None) -> list[Synthetic]:
-        drawn = {i: self._plan(normals, seed, i) for i in indices}
-        sources = self._sources(normals, seed, {plan.source: plan for plan, _ in drawn.values()})
+        generators = {i: np.random.default_rng((seed, i, DRAWS)) for i in indices}
+        plans = {i: self._plan(normals, rng) for i, rng in generators.items()}
+        sources = self._sources(normals, seed, plans)
         made = []
-        for i, (plan, rng) in drawn.items():
+        for i, plan in plans.items():
             image = pixels(normals, plan.normal)
-            source = resize(sources[plan.source], (image.shape[0], image.shape[1]))
-            made.append(self._blended(normals, (seed, i), image, source, plan, rng))
+            source = resize(sources[i], (image.shape[0], image.shape[1]))
+            made.append(self._blended(normals, (seed, i), image, source, plan, generators[i]))
             if out is not None:
                 keep_normal(Path(out), plan.normal, image)
         return made
 
-    def _plan(self, normals: SurfaceDataset, seed: int, index: int) -> tuple[Plan, np.random.Generator]:
-        """The plan of an image, and the generator that goes on with its masks."""
-        source, turn = divmod(index, self.settings.blends)
-        rng = np.random.default_rng((seed, source, DRAWS))
+    def _plan(self, normals: SurfaceDataset, rng: np.random.Generator) -> Plan:
         chosen = int(rng.integers(len(normals)))
         strength, opacity = float(rng.uniform(*self.settings.strengths)), float(rng.uniform(*self.settings.opacity))
-        plan = Plan(chosen, strength, opacity, source, beside=chosen)
-        if turn == 0:
-            return plan, rng
-        rng, name = np.random.default_rng((seed, index, BLEND)), self._category(normals, chosen)
-        alike = [place for place in range(len(normals)) if self._category(normals, place) == name]
-        other, opacity = alike[int(rng.integers(len(alike)))], float(rng.uniform(*self.settings.opacity))
-        return replace(plan, normal=other, opacity=opacity), rng
+        return Plan(chosen, strength, opacity)
 
     def _sources(self, normals: SurfaceDataset, seed: int, plans: dict[int, Plan]) -> dict[int, np.ndarray]:
-        """P of each number, or a texture; P is of the category of its normal image."""
+        """P of each image, or a texture; P is of the category of its normal image."""
         if self.textures is not None:
-            sizes = {i: pixels(normals, plan.beside).shape[:2] for i, plan in plans.items()}
+            sizes = {i: pixels(normals, plan.normal).shape[:2] for i, plan in plans.items()}
             return {
                 i: self.textures.draw(np.random.default_rng((seed, i, TEXTURE)), *size) for i, size in sizes.items()
             }
         made: dict[int, np.ndarray] = {}
         for name in categories_of(normals, self.category):
-            group = [i for i, plan in plans.items() if self._category(normals, plan.beside) in (None, name)]
+            group = [i for i, plan in plans.items() if self._is_of(normals, plan, name)]
             for start in range(0, len(group), self.settings.batch_size):
                 batch = group[start : start + self.settings.batch_size]
                 made.update(
@@ -204,8 +183,8 @@ class PerturbedDdpm(Synthesizer):
                 )
         return made
 
-    def _category(self, normals: SurfaceDataset, place: int) -> str | None:
-        return None if self.category is None else self.category(normals.records[place])
+    def _is_of(self, normals: SurfaceDataset, plan: Plan, name: str) -> bool:
+        return self.category is None or self.category(normals.records[plan.normal]) == name
 
     def _blended(
         self,
@@ -236,7 +215,7 @@ class PerturbedDdpm(Synthesizer):
 
     def _record(self, number: tuple[int, int], plan: Plan) -> dict[str, Any]:
         s, diffusion = self.settings, self.textures is None
-        how = {"content": s.content, "parent": plan.source, "opacity": round(plan.opacity, 6), "label": s.label}
+        how = {"content": s.content, "opacity": round(plan.opacity, 6), "label": s.label}
         process = {"strength": round(plan.strength, 6), "extra": s.extra, "sampler": s.sampler, "steps": s.steps}
         return {"method": self.name, "seed": number[0], "index": number[1], **how} | (
             process if diffusion else dict.fromkeys(process, "")

@@ -34,8 +34,6 @@ class PerturbedSettings:
             to 1 with textures, but the ablation changes one thing at a time.
         label: M: ``"changed"``, pixels of the mask that really differ from I; ``"drawn"``, the whole mask, as the
             paper draws it: the record tells the share of it that did not change.
-        blends: synthetic images from each P, with a normal image, a mask and a delta of its own each: P is what costs,
-            and a detector that sees few masks learns them by heart. Not stated; 1.
         batch_size: images P at a time; they depend on it by rounding alone.
         max_draws: masks to try before giving up on an image that none of them changes.
     """
@@ -48,7 +46,6 @@ class PerturbedSettings:
     steps: int = 20
     opacity: tuple[float, float] = (0.5, 1.0)
     label: str = "changed"
-    blends: int = 1
     batch_size: int = 16
     max_draws: int = 100
 
@@ -59,7 +56,7 @@ class PerturbedSettings:
         for name, choices in known.items():
             if getattr(self, name) not in choices:
                 raise unknown_choice(name, getattr(self, name), choices)
-        for name in ("steps", "blends", "batch_size", "max_draws"):
+        for name in ("steps", "batch_size", "max_draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         low, high = self.strengths

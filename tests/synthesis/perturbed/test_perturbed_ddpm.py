@@ -53,20 +53,6 @@ def test_outside_of_the_mask_the_image_is_bit_exact_and_inside_it_every_pixel_ch
         assert 0.1 <= item.record["strength"] <= 0.2 and 0.5 <= item.record["opacity"] <= 1
 
 
-def test_several_images_from_each_abnormal_one_have_masks_and_normals_of_their_own(normals, synthesizer, tmp_path):
-    three = other(synthesizer, replace(SETTINGS, blends=3))
-    whole, once = three.synthesize(normals, 7, seed=3), synthesizer.synthesize(normals, 3, seed=3)
-    for number, single in enumerate(once.items):  # the first of each P is what it is without further ones
-        np.testing.assert_array_equal(whole.items[3 * number].image, single.image)
-    records = [item.record for item in whole.items]
-    assert [record["parent"] for record in records] == [0, 0, 0, 1, 1, 1, 2]
-    assert all(len({r["strength"] for r in records if r["parent"] == p}) == 1 for p in range(3))
-    assert len({record["opacity"] for record in records}) == len({record["mask_id"] for record in records}) == 7
-    three.synthesize(normals, 4, seed=3, out=tmp_path / "set")  # stopped within a P
-    for one, two in zip(whole.items, three.synthesize(normals, 7, seed=3, out=tmp_path / "set").items, strict=True):
-        np.testing.assert_array_equal(one.image, two.image)
-
-
 def test_the_drawn_mask_holds_the_changed_pixels_and_the_record_tells_the_rest(normals, synthesizer):
     changed = synthesizer.synthesize(normals, 4, seed=3).items
     drawn = other(synthesizer, replace(SETTINGS, label="drawn")).synthesize(normals, 4, seed=3).items
