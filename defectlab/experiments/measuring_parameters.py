@@ -17,7 +17,7 @@ class MeasuringParameters(ChapterParameters):
     n_positive: int = parameter(110, help="defective test images", low=5, high=10_000, after="seed")
     n_negative: int = parameter(894, help="normal test images", low=5, high=100_000, after="seed")
     separation: float = parameter(
-        2.0, help="distance of mean scores, defective to normal, in deviations", low=0, high=6, after="seed"
+        2.0, help="distance of mean scores, defective to normal, in standard deviations", low=0, high=6, after="seed"
     )
     repeats: int | None = parameter(
         None, help="simulated test sets a point; None: the profile's", low=4, high=10_000, after="seed"
