@@ -66,7 +66,7 @@ def load_categories(
     records: list[Record] = []
     for each in _categories(folder, official, category, entry.layout):
         found = list(_records(each, split, entry.layout))
-        _compare(f"{name}/{each.name}", split, found, official.get(each.name))
+        compare(f"{name}/{each.name}", split, found, official.get(each.name))
         records.extend(found)
     return FileDataset(entry.name, split, records, size, entry.licence)
 
@@ -125,7 +125,15 @@ def _masks(folder: Path, images: list[Path]) -> dict[str, Path]:
     return masks
 
 
-def _compare(what: str, split: str, records: list[Record], official: Count | None) -> None:
+def compare(what: str, split: str, records: list[Record], official: Count | None) -> None:
+    """Tells in the log where a category has other counts than the official release.
+
+    Args:
+        what: data set and category, for the message.
+        split: ``"train"``, ``"test"`` or ``"all"``.
+        records: of the category; the split of each is a part of its id.
+        official: ``None`` for a category that the release has not.
+    """
     if official is None:
         return
     train = sum("/train/" in record.id for record in records)

@@ -8,30 +8,34 @@ of classes, so low that the mask looks black: any of them is defect here.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
+from defectlab.data.anomaly_layout import Count, category_of, compare
 from defectlab.data.base import GOOD, Record
 from defectlab.data.files import FileDataset, read_table, require_folder, some
 from defectlab.data.registry import find, require_choice
 
-CATEGORIES = (
-    "candle",
-    "capsules",
-    "cashew",
-    "chewinggum",
-    "fryum",
-    "macaroni1",
-    "macaroni2",
-    "pcb1",
-    "pcb2",
-    "pcb3",
-    "pcb4",
-    "pipe_fryum",
-)
+CATEGORIES = {
+    "candle": Count(900, 100, 100),
+    "capsules": Count(542, 60, 100),
+    "cashew": Count(450, 50, 100),
+    "chewinggum": Count(453, 50, 100),
+    "fryum": Count(450, 50, 100),
+    "macaroni1": Count(900, 100, 100),
+    "macaroni2": Count(900, 100, 100),
+    "pcb1": Count(904, 100, 100),
+    "pcb2": Count(901, 100, 100),
+    "pcb3": Count(905, 101, 100),
+    "pcb4": Count(904, 101, 100),
+    "pipe_fryum": Count(450, 50, 100),
+}
+"""Counts of the official release by the table ``1cls``, Zou et al. 2022."""
 TABLES = ("1cls", "2cls_fewshot", "2cls_highshot")
 COLUMNS = ("object", "split", "label", "image", "mask")
 LABELS = {"normal": 0, "anomaly": 1}
 DEFECT = "anomaly"
+log = logging.getLogger(__name__)
 
 
 def load(
@@ -48,7 +52,8 @@ def load(
         split: ``"train"``, ``"test"`` or ``"all"``.
         root: folder with ``split_csv`` and the categories, or one that holds it.
         size: ``(height, width)`` in pixels, or ``None`` for the size of each file; categories differ in size.
-        category: one of `CATEGORIES`, or empty for all that the table names.
+        category: one of `CATEGORIES`, or empty for all that the table names. By the table ``1cls``, counts that differ
+            from the official release, and categories that are not there, are told in the log.
         table: the official split: ``"1cls"`` trains on normal images only, as the papers on anomaly detection do;
             ``"2cls_fewshot"`` and ``"2cls_highshot"`` train on defects too.
 
@@ -70,7 +75,20 @@ def load(
         raise FileNotFoundError(
             f"{path} names {len(missing)} files of {len(named)} that are not there: {some(missing)}. {entry.layout}"
         )
+    if table == "1cls":
+        _compare(split, records, (category,) if category else tuple(CATEGORIES))
     return FileDataset(entry.name, split, records, size, entry.licence)
+
+
+def _compare(split: str, records: list[Record], wanted: tuple[str, ...]) -> None:
+    """Tells where the official release has other counts; categories that are not there are named together."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(category_of(record), []).append(record)
+    if absent := [name for name in wanted if name not in found]:
+        log.warning("visa: %d categories are not there: %s", len(absent), ", ".join(absent))
+    for name in found:
+        compare(f"visa/{name}", split, found[name], CATEGORIES.get(name))
 
 
 def _record(folder: Path, table: Path, row: dict[str, str]) -> Record:

@@ -1,11 +1,13 @@
 """VisA from a small tree in the official layout with its table."""
 
+import logging
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from defectlab.data import load_dataset
-from defectlab.data.anomaly_layout import category_of
+from defectlab.data.anomaly_layout import Count, category_of
 from defectlab.data.registry import get_entry
 from defectlab.data.visa import CATEGORIES
 
@@ -82,6 +84,22 @@ def test_another_official_split_is_an_option(home):
 def test_the_official_release_has_twelve_categories_and_10821_images():
     assert len(CATEGORIES) == 12
     assert sum(sum(part) for part in get_entry("visa").counts.values()) == 10821
+    counts = CATEGORIES.values()
+    total = {"train": (sum(count.train for count in counts), 0)}
+    total |= {"test": (sum(count.good for count in counts), sum(count.defective for count in counts))}
+    assert total == get_entry("visa").counts
+
+
+def test_a_reduced_copy_is_told_in_the_log_and_a_whole_one_is_not(home, caplog, monkeypatch):
+    load_dataset("visa", "train", home)
+    assert "visa/candle/train: found {'train': 2, 'good': 0, 'defective': 0}, the official release has" in caplog.text
+    assert "visa: 10 categories are not there: capsules, cashew" in caplog.text
+    caplog.clear()
+    monkeypatch.setitem(CATEGORIES, "pcb1", Count(2, 1, 1))
+    with caplog.at_level(logging.WARNING):
+        for split in ("train", "test", "all"):
+            load_dataset("visa", split, home, category="pcb1")
+    assert not caplog.records
 
 
 def test_files_that_the_table_names_and_that_are_not_there_are_named(home):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 
 from defectlab.detection.backbones import BackboneSpec, Normalise
 from defectlab.detection.config import ClassifierConfig
+from defectlab.detection.student_teacher.teacher import NOTES, fit_to_size
 from defectlab.detection.student_teacher.teacher import POCKET as POCKET_TEACHER
-from defectlab.detection.student_teacher.teacher import fit_to_size
 from defectlab.detection.weights import WeightsReport, load_backbone
 
 STRIDES = (8, 16)
@@ -96,8 +97,11 @@ def load_model(
             f"no pocket teacher is in this copy of the package ({POCKET_TEACHER} holds no config.json): "
             "take weights='pocket', 'imagenet', a local file or folder, or 'none'"
         )
-    where = str(POCKET_TEACHER) if weights == "pocket_teacher" else weights
+    ours = weights == "pocket_teacher"
+    where = str(POCKET_TEACHER) if ours else weights
     model, spec, report = load_backbone(ClassifierConfig(backbone, where, seed=seed))
+    if ours:
+        report = replace(report, name=weights, note=NOTES["pocket"])
     if hasattr(model, "set_input_size") and hasattr(model, "patch_embed"):
         spec = fit_to_size(model, spec, size)
     return model, spec, report

@@ -21,6 +21,10 @@ UNNAMED = "Which ViT the paper's teacher is, and what it was trained on, is not 
 NOTES = {
     "dinov2": f"Pretrained by DINOv2 without labels. {UNNAMED}",
     "imagenet": f"Pretrained on ImageNet. {UNNAMED}",
+    "pocket": (
+        "A small ViT trained by this project on drawn images, without any real defect. "
+        f"Compare the rows of one table with each other, not with the paper. {UNNAMED}"
+    ),
     "none": "Random weights: its features know nothing of images. Compare the rows of one table with each other only.",
 }
 LOCAL = f"A local file: this package does not know what it was trained on. {UNNAMED}"

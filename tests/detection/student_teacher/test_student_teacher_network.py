@@ -7,6 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from defectlab.detection.baselines.features import load_model
 from defectlab.detection.student_teacher import settings as presets
 from defectlab.detection.student_teacher import teacher as teacher_module
 from defectlab.detection.student_teacher.losses import cosine_loss, joint_loss
@@ -31,6 +32,17 @@ def test_the_teacher_gives_one_map_a_level_of_patches_alone():
     levels = teacher(images(0)[..., :1].expand(-1, -1, -1, 64))
     assert [tuple(level.shape) for level in levels] == [(2, teacher.channels, 2, 4)] * 3
     assert report.name == "none" and "Random weights" in str(report)
+
+
+def test_the_shipped_teacher_says_what_it_was_trained_on_and_only_a_file_of_others_is_unknown(tmp_path):
+    assert set(teacher_module.NOTES) == {"dinov2", "imagenet", "pocket", "none"}
+    _, report = load_teacher(presets.laptop())
+    assert report.name == "pocket" and "trained by this project" in report.note and len(report.sha256) == 64
+    assert load_model("auto", "pocket_teacher", (128, 128), 0)[2].note == report.note
+    given = presets.smoke(teacher="test_vit", weights=str(tmp_path / "vit.safetensors"))
+    own = timm.create_model("test_vit", num_classes=0, dynamic_img_size=False)
+    save_file(own.state_dict(), tmp_path / "vit.safetensors")
+    assert "does not know what it was trained on" in load_teacher(given)[1].note
 
 
 def test_a_level_is_the_mean_of_timms_own_intermediates():

@@ -13,9 +13,10 @@ from defectlab.data.combine import concatenate
 from defectlab.data.surfaces import load
 from defectlab.detection.student_teacher.triplets import PairedDataset
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
+from defectlab.synthesis.diffusion.training import Trainer
 from defectlab.synthesis.foreground import ThresholdForeground
 from defectlab.synthesis.morphology import MorphedMasks
-from defectlab.synthesis.perturbed.normals import pixels
+from defectlab.synthesis.perturbed.normals import normal_images, pixels, resize
 from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
 from defectlab.synthesis.perturbed.settings import PerturbedSettings
 from defectlab.synthesis.perturbed.stored import StoredTriplets
@@ -93,7 +94,8 @@ def test_opaque_strength_zero_is_a_patch_of_a_normal_image_of_the_model(normals,
     settings = replace(SETTINGS, strength=(0.0, 0.0), opacity=(1.0, 1.0))
     item = other(synthesizer, replace(settings, label="drawn")).synthesize(normals, 1, seed=5).items[0]
     plain = synthesizer.abnormal([0], 5, [0.0])[0]
-    assert plain.shape == (32, 32, 3) and item.record["strength"] == 0
+    assert plain.shape == (32, 32, 3) and item.record["strength"] == 0 and item.mask.any()
+    np.testing.assert_array_equal(item.image[item.mask], resize(plain, item.mask.shape)[item.mask])
 
 
 def test_textures_take_the_place_of_diffusion_with_everything_else_the_same(normals, synthesizer):
@@ -123,6 +125,24 @@ def test_one_model_of_several_categories_blends_in_what_is_of_the_same_one(tmp_p
     own = unified.abnormal([0], 0, [item.record["strength"]], item.record["source"].split("/")[0])[0]
     mixed = normal + item.record["opacity"] * (own - normal)
     assert np.abs(item.image - mixed)[item.mask].max() <= 1  # Eq. 3 with P of its own category
+
+
+def test_the_model_learns_normal_images_alone_whatever_defects_come_along(normals, synthesizer, tmp_path, monkeypatch):
+    defects = load("test", size=(40, 48), preset="anomaly", category="leather", scale=0.05).subset(normal=False)
+    learnt = []
+
+    class Watched(Trainer):
+        def __init__(self, folder, model, images, *rest):
+            super().__init__(folder, model, images, *rest)
+            learnt.append(images)
+
+    monkeypatch.setattr("defectlab.synthesis.perturbed.perturbed_ddpm.Trainer", Watched)
+    both = concatenate(defects, normals)
+    assert both.labels.sum() == len(defects) > 0
+    mixed = PerturbedDdpm(TINY, SETTINGS, tmp_path, device="cpu").fit(both)
+    (images,) = learnt
+    assert torch.equal(images, normal_images(normals, None, TINY.size)[0])
+    assert mixed.trained.fingerprint == synthesizer.trained.fingerprint
 
 
 def test_a_model_that_knows_other_categories_is_refused(tmp_path, normals, synthesizer):
