@@ -6,7 +6,7 @@ from orderings import found
 
 from defectlab.report.claims import evaluate, findings_table, load_claims, scoreboard, verdict
 from defectlab.report.summary import summarise
-from defectlab.report.verdict import Verdict, combine, of_cell, of_equality
+from defectlab.report.verdict import CELL_RULE, Verdict, combine, of_cell, of_equality, tolerance
 
 F1, *_, F5 = load_claims("diag")
 F6, F7, F8 = load_claims("in_and_out")
@@ -145,6 +145,23 @@ def test_a_cell_is_judged_on_the_papers_ground_only():
     assert of_cell(0.801, ours, comparable=False) == Verdict.NOT_COMPARABLE
     assert of_cell(0.801, None, comparable=True) == Verdict.NOT_ATTEMPTED
     assert of_cell(0.801, summarise([0.801]), comparable=True) == Verdict.PARTLY  # one seed has no interval
+
+
+def test_noise_gives_no_better_verdict_on_a_cell():
+    two = summarise([0.75, 0.85])  # the interval is 0.16 to 1.44
+    assert two.interval.covers(0.801) and two.interval.covers(0.95)
+    assert of_cell(0.801, two, comparable=True) == Verdict.PARTLY
+    assert of_cell(0.95, two, comparable=True) == Verdict.NOT
+
+
+def test_localisation_has_tolerances_of_its_own_for_each_category_too():
+    assert [tolerance(name) for name in ("aupro", "image_auroc", "pixel_auroc", "ap_step")] == [0.02, 0.02, 0.01, 0.05]
+    assert tolerance("aupro_metal_nut") == 0.02 and tolerance("pixel_auroc_screw") == 0.01
+    three = summarise([0.955, 0.96, 0.965])  # half the interval is 0.0124
+    assert of_cell(0.969, three, comparable=True, within=tolerance("aupro")) == Verdict.REPRODUCED
+    assert of_cell(0.969, three, comparable=True, within=tolerance("pixel_auroc")) == Verdict.PARTLY
+    assert of_cell(0.935, three, comparable=True, within=tolerance("aupro")) == Verdict.NOT
+    assert all(f"{near}" in CELL_RULE for near in (0.05, 0.02, 0.01))
 
 
 def test_rows_that_stand_twice_are_named(rows):
