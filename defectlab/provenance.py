@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import defectlab
+from defectlab.command_lines import command_line, spelled
 from defectlab.paths import checkout_dir
 
 PACKAGE = Path(defectlab.__file__).resolve().parent
@@ -107,8 +107,8 @@ def papermill_command(notebook: str, settings: Mapping[str, Any]) -> str:
     """
     words = ["papermill", f"notebooks/{notebook}.ipynb", "out.ipynb"]
     for name, value in settings.items():
-        words += ["-r" if isinstance(value, str) else "-p", name, str(value)]
-    return shlex.join(words)
+        words += ["-r" if isinstance(value, str) else "-p", name, spelled(value)]
+    return command_line(words)
 
 
 def _version(name: str) -> str | None:

@@ -83,6 +83,7 @@ class Run:
         now = provenance(device, command or papermill_command(notebook, changed))
         times = {"started": before.get("started", _clock()), "opened": _clock(), "finished": None}
         write_json(run._provenance_file, {**now, **times, "seconds": before.get("seconds", 0.0)})
+        _OPENED[:] = [run]
         return run
 
     def finish(self) -> None:
@@ -193,6 +194,14 @@ class Run:
 
     def _table_file(self, name: str) -> Path:
         return self.path / "tables" / f"{slug(name)}.csv"
+
+
+_OPENED: list[Run] = []  # the one opened last in this process
+
+
+def current_run() -> Run | None:
+    """The run that this process opened last: in a notebook its own, whose results the figures show."""
+    return _OPENED[0] if _OPENED else None
 
 
 _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}

@@ -15,6 +15,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import pytest
 import torch
 
+from defectlab import runs
+
 collect_ignore = ["browser"]  # has an environment of its own, without torch: `make browser`
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -43,6 +45,7 @@ def own_environment(monkeypatch, tmp_path_factory):
     """Give each test an empty cache and run store, and no setting of the person who runs it."""
     for name in ("DEFECTLAB_DATA", "DEFECTLAB_WEIGHTS", "DEFECTLAB_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(runs, "_OPENED", [])
     home = tmp_path_factory.mktemp("defectlab")
     monkeypatch.setenv("DEFECTLAB_CACHE", str(home / "cache"))
     monkeypatch.setenv("DEFECTLAB_RUNS", str(home / "runs"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from defectlab.command_lines import command_line, spelled
 from defectlab.data.base import SurfaceDataset
 from defectlab.files import write_json, write_text
 from defectlab.params import Parameters
@@ -29,8 +28,8 @@ def study_command(name: str, params: Parameters) -> str:
     """The line that goes on with a study of that name, or repeats it; without places on a machine."""
     words = ["defectlab", "study", name]
     for parameter, value in changed(params).items():
-        words += ["-p", parameter, json.dumps(value) if isinstance(value, list) else str(value)]
-    return shlex.join(words)
+        words += ["-p", parameter, spelled(value)]
+    return command_line(words)
 
 
 def collect(run: Run, params: Parameters, command: str, test: SurfaceDataset) -> None:

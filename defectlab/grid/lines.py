@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from defectlab.command_lines import command_line, spelled
 from defectlab.grid.jobs import BASELINE, Cell
 from defectlab.grid.plan import Grid
 
@@ -22,7 +22,7 @@ def grid_command(grid: Grid, parameters: Mapping[str, Any] | None = None) -> str
     for name, values in axes.items():
         words += [f"--{name}", *(str(value) for value in values)]
     words += ["--baselines", *(grid.baselines or ("none",))]
-    return shlex.join(words + _common(grid, grid.parameters if parameters is None else parameters))
+    return command_line(words + _common(grid, grid.parameters if parameters is None else parameters))
 
 
 def cell_command(grid: Grid, cell: Cell) -> str:
@@ -30,11 +30,11 @@ def cell_command(grid: Grid, cell: Cell) -> str:
     words = ["defectlab", "grid", "cell", grid.paper, "--method", cell.method, "--regime", cell.regime]
     words += ["--seed", str(cell.seed)]
     words += ["--n-aug", str(cell.n_aug)] if cell.method != BASELINE else []
-    return shlex.join(words + _common(grid, grid.parameters))
+    return command_line(words + _common(grid, grid.parameters))
 
 
 def _common(grid: Grid, parameters: Mapping[str, Any]) -> list[str]:
     words = ["--profile", grid.profile, "--dataset", grid.dataset]
     for name, value in parameters.items():
-        words += ["-r" if isinstance(value, str) else "-p", name, str(value)]
+        words += ["-r" if isinstance(value, str) else "-p", name, spelled(value)]
     return words

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from defectlab.report.style import SMOKE_TEXT
+from defectlab.command_lines import readable
+
+SMOKE_TEXT = "smoke profile: not a result"
+ANCHOR = "made-by"
+"""Where the strip at the end of a page is, which the line under a figure leads to."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,28 @@ class Provenance:
             "Device": self.device,
             "Minutes": f"{self.seconds / 60:.1f}",
             "Commit": self.commit,
-            "Again": self.command,
+            "Again": readable(self.command),
         }
+
+    @property
+    def sentence(self) -> str:
+        """For the notes of a table: which command made it, at which commit, where and in how long."""
+        return (
+            f"{self.dataset}: made by `{readable(self.command)}`, commit {self.commit}, on {self.device}, "
+            f"in {self.seconds / 60:.1f} minutes."
+        )
+
+    @property
+    def line(self) -> str:
+        """HTML of one muted line for under a figure; the command is a click away."""
+        fields = self.fields()
+        profile = fields["Profile"] if self.profile == "smoke" else f"{self.profile} profile"
+        said = [fields["From"], profile, f"seeds {fields['Seeds']}", self.device, f"commit {self.commit}"]
+        said.append(f"{fields['Minutes']} min")
+        again = f'<a href="#{ANCHOR}">command</a>'
+        if self.stored:
+            again = f"<details><summary>command</summary><code>{escape(fields['Again'])}</code></details>"
+        return f'<div class="defectlab-made">{escape(" · ".join(said))} · {again}</div>'
 
     def __str__(self) -> str:
         return " | ".join(f"{label}: {text}" for label, text in self.fields().items())
@@ -57,4 +81,5 @@ class Provenance:
             f"<dt>{escape(label)}</dt><dd>{f'<code>{escape(text)}</code>' if label == 'Again' else escape(text)}</dd>"
             for label, text in self.fields().items()
         )
-        return f'<dl class="defectlab-provenance defectlab-{kind} defectlab-{escape(self.profile)}">{items}</dl>'
+        name = "" if self.stored else f' id="{ANCHOR}"'
+        return f'<dl{name} class="defectlab-provenance defectlab-{kind} defectlab-{escape(self.profile)}">{items}</dl>'

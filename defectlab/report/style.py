@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from defectlab.provenance import git_state
+from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
+from defectlab.runs import Run, current_run
+
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
-
-SMOKE_TEXT = "smoke profile: not a result"
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,12 @@ class Plot:
     Attributes:
         figure: the matplotlib figure.
         alt: one or two sentences computed from the data, read out in place of the picture.
+        made: where its data come from, of a stored run; ``None`` for the run of the notebook that shows it.
     """
 
     figure: Figure
     alt: str
+    made: Provenance | None = None
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
@@ -65,7 +70,8 @@ def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., A
     """Displays a figure in a notebook, with its alt text in the output's metadata; elsewhere shows it plainly.
 
     The notebook converter reads ``metadata["image/png"]["alt"]``; the book build carries it, with the caption and
-    the label, into the page. End the cell with this call: one figure a cell.
+    the label, into the page. End the cell with this call: one figure a cell. Below it stands one line that says what
+    made it: the run that the notebook has opened, or the stored one that the figure names.
 
     Args:
         plot: figure and alt text.
@@ -81,6 +87,24 @@ def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., A
 
         display = notebook_display
     display(bundle, raw=True, metadata=metadata)
+    opened = current_run()
+    made = plot.made or (_made_now(opened) if opened else None)
+    if made:
+        display({"text/html": made.line, "text/plain": str(made)}, raw=True)
+
+
+def _made_now(run: Run) -> Provenance:
+    """Where a figure of a run that is still open comes from; the minutes are those of this session so far."""
+    given = run.parameters
+    return Provenance(
+        profile=str(given.get("profile", "laptop")),
+        dataset=str(given.get("dataset", "")),
+        seeds=given.get("seeds") or [given.get("seed", 0)],
+        device=run.device,
+        seconds=time.time() - run.started,
+        commit=git_state()[0],
+        command=run.provenance()["command"],
+    )
 
 
 def png(figure: Figure) -> str:

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,8 +12,9 @@ from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow, draw_row, sample_grid
 from defectlab.report.plots import ap_points, n_aug_curve, pr_curves, training_curves
-from defectlab.report.provenance_strip import Provenance
-from defectlab.report.style import SMOKE_TEXT, Plot, show, size, styled
+from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
+from defectlab.report.style import Plot, show, size, styled
+from defectlab.runs import Run
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +178,40 @@ def test_shown_output_carries_alt_caption_and_name(rows):
     assert seen["bundle"]["text/plain"] == plot.alt
     assert base64.b64decode(seen["bundle"]["image/png"]).startswith(b"\x89PNG")
     assert not plt.fignum_exists(plot.figure.number)
+
+
+def test_the_run_that_is_open_stands_under_its_figure_in_one_line(rows, tmp_path):
+    shown = []
+    run = Run.open(tmp_path, "diag", {"profile": "laptop", "dataset": "surfaces", "seeds": [0, 2]}, "cpu (two & more)")
+    show(ap_points(rows[rows["regime"] == "zero_shot"]), display=lambda bundle, **_: shown.append(bundle))
+    figure, made = shown
+    assert "image/png" in figure and list(made) == ["text/html", "text/plain"]
+    commit = run.provenance()["commit"]
+    line = f"this build · laptop profile · seeds 0, 2 · cpu (two &amp; more) · commit {commit} · 0.0 min"
+    assert made["text/html"].startswith(f'<div class="defectlab-made">{line} · <a href="#made-by">command</a>')
+    assert "papermill notebooks/diag.ipynb" in made["text/plain"]
+
+
+def test_a_figure_of_a_stored_run_names_that_one_and_no_other(rows, tmp_path):
+    shown = []
+    Run.open(tmp_path, "diag", {"profile": "smoke", "seed": 5})
+    plot = ap_points(rows[rows["regime"] == "zero_shot"])
+    kept = Provenance("laptop", "ksdd2", [0, 1], "gpu", 90, "abc1234", "defectlab study x -p a '[1]'", stored="kept")
+    show(replace(plot, made=kept), display=lambda bundle, **_: shown.append(bundle))
+    assert "stored run kept · laptop profile · seeds 0, 1 · gpu · commit abc1234 · 1.5 min" in shown[1]["text/html"]
+    assert "<code>defectlab study x -p a &#x27;[1]&#x27;</code></details>" in shown[1]["text/html"]
+
+
+def test_without_a_run_there_is_no_line(rows):
+    shown = []
+    show(ap_points(rows[rows["regime"] == "zero_shot"]), display=lambda bundle, **_: shown.append(bundle))
+    assert len(shown) == 1
+
+
+def test_the_line_leads_to_the_strip_of_this_build_and_stored_ones_have_no_such_name():
+    made = Provenance("laptop", "surfaces", [0], "cpu", 90, "abc1234", "x")
+    assert '<dl id="made-by" class="' in made._repr_html_() and 'href="#made-by"' in made.line
+    assert "made-by" not in replace(made, stored="y")._repr_html_()
 
 
 def test_figures_are_white_opaque_and_byte_identical(rows):

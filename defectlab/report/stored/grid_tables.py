@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -112,7 +113,8 @@ def stored_grid_plots(
     for grid in stored_grids(paper, root=root):
         if regime in grid.regimes:
             title = f"{grid.dataset}, stored run"
-            yield grid, operating_points(grid.rows, regime, threshold, grid.methods, grid.profile, title)
+            plot = operating_points(grid.rows, regime, threshold, grid.methods, grid.profile, title)
+            yield grid, replace(plot, made=grid.provenance)
 
 
 def _of(grid: StoredGrid, regime: str | None, metric: str) -> pd.DataFrame:
