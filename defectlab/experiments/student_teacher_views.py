@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from defectlab.data import SurfaceDataset, concatenate
+from defectlab.data.images import image_size
 from defectlab.detection.baselines.registry import BASELINES
 from defectlab.evaluation import DEFINITIONS
 from defectlab.experiments.anomalies import Sets
@@ -19,6 +20,7 @@ from defectlab.files import slug
 from defectlab.report.grids import GridRow
 from defectlab.report.heat_maps import heat_row, hits
 from defectlab.report.identity import method
+from defectlab.report.localisation_setting import LocalisationSetting
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
@@ -55,6 +57,21 @@ def methods_table(params: StudentTeacherParameters) -> ReportTable:
         own = known.image_score if known else "mean of the 100 largest pixels (Eq. 6)"
         lines.append({"method": method(arm).name, "learns from": pairs, "its own image score": own, "from": source})
     return ReportTable(pd.DataFrame(lines), "What is compared", (_SCORE_NOTE,))
+
+
+def setting(params: StudentTeacherParameters, units: Units) -> LocalisationSetting:
+    """Sizes behind the rows of this run: measured, seen by each network, and of the image files.
+
+    Raises:
+        ValueError: if a method or its settings are not there.
+    """
+    networks = {arm: make_detector(params, arm, params.seeds[0]).settings.size for arm in params.arms}  # type: ignore[attr-defined]
+    native = {}
+    for category, test in units.tests.items():
+        sizes = [image_size(record.path) for record in test.records if Path(record.path).is_file()]
+        if sizes:
+            native[category] = min(sizes, key=min)
+    return LocalisationSetting(params.size, networks, native)
 
 
 def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:

@@ -13,10 +13,17 @@ import pandas as pd
 from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report.cells import notes, rows_of_one_run, where
 from defectlab.report.identity import GROUPS, in_order, method
+from defectlab.report.localisation_setting import (
+    N_CATEGORIES,
+    LocalisationSetting,
+    categories,
+    stated,
+    why_not_comparable,
+)
 from defectlab.report.published.student_teacher import AVERAGE, category_of_row, student_teacher_cells
 from defectlab.report.summary import AUPRO, IMAGE_AUROC, PIXEL_AUROC, PROTOCOL, by_seed, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import evidence, is_comparable, of_cell
+from defectlab.report.verdict import evidence, is_comparable, of_cell, tolerance
 
 METRICS = {"I-AUROC": IMAGE_AUROC, "P-AUROC": PIXEL_AUROC, "AUPRO": AUPRO}
 """Column of the paper to the metric that is compared with it."""
@@ -24,19 +31,21 @@ METRICS = {"I-AUROC": IMAGE_AUROC, "P-AUROC": PIXEL_AUROC, "AUPRO": AUPRO}
 NUMBERS = {"visa": ("4",), "mpdd": ("5",)}
 """Tables of a data set; any other stands beside Tables 1 to 3, of MVTec AD."""
 
-N_CATEGORIES = {"mvtec": 15, "visa": 12, "mpdd": 6}
-"""Of the official release: fewer give no average that may stand beside the paper's."""
-
 _TITLES = {"1": "image AUROC", "2": "pixel AUROC", "3": "AUPRO", "4": "VisA", "5": "MPDD"}
 _ABLATIONS = {identity.key for identity in GROUPS["ablations"]}
 _SOURCE_NOTE = (
     "whose number: found by comparing each cell with the public ADer benchmark; the paper states neither where its "
     "baselines' values come from nor whether its own model is one for a category or one for all."
 )
+DESTSEG_NOTE = (
+    "DeSTSeg learns from the same synthetic images as the student-teacher, P blended in, where its authors take "
+    "textures of DTD; and its mask is brought to the size of the head's map by its maximum, where theirs is bilinear "
+    "and cut at half. Its row is DeSTSeg's network and losses on this data, not its whole protocol."
+)
 _ORDER_NOTE = "Values in per cent. AUPRO's definition is not stated in the paper; ours is exact, up to an FPR of 0.3."
 
 
-def student_teacher_tables(rows: pd.DataFrame) -> list[ReportTable]:
+def student_teacher_tables(rows: pd.DataFrame, setting: LocalisationSetting | None = None) -> list[ReportTable]:
     """The paper's tables that belong to the data of the rows: 4 for VisA, 5 for MPDD, else 1 to 3.
 
     Of MVTec AD the categories that the rows have are shown, and the average; ours stands beside the printed average
@@ -44,6 +53,7 @@ def student_teacher_tables(rows: pd.DataFrame) -> list[ReportTable]:
 
     Args:
         rows: result rows of one data set and one profile; ablations are left to `ablation_table`.
+        setting: sizes behind them; without it no value is comparable, for a reduced copy looks like the original.
 
     Raises:
         ValueError: if there is no row, or the rows mix data sets or profiles.
@@ -51,16 +61,32 @@ def student_teacher_tables(rows: pd.DataFrame) -> list[ReportTable]:
     rows = rows_of_one_run(rows)
     own = rows[~rows["method"].isin(_ABLATIONS)]
     dataset = str(rows["dataset"].iloc[0]).split("/")[0]
-    return [_table(number, own) for number in NUMBERS.get(dataset, ("1", "2", "3"))]
+    return [_table(number, own, setting) for number in NUMBERS.get(dataset, ("1", "2", "3"))]
 
 
-def _table(number: str, rows: pd.DataFrame) -> ReportTable:
+def _table(number: str, rows: pd.DataFrame, setting: LocalisationSetting | None) -> ReportTable:
     cells = student_teacher_cells()
     cells = cells[cells["table"] == number]
-    lines = [line for row in _rows_shown(number, rows) for line in _block(row, cells, rows)]
+    lines = [line for row in _rows_shown(number, rows) for line in _block(row, cells, rows, setting)]
     shown = _TITLES[number] if number in ("4", "5") else f"{_TITLES[number]} on MVTec AD"
     caption = f"Student-teacher, Table {number}: {shown} in the paper, here on {where(rows)}"
-    return ReportTable(pd.DataFrame(lines), caption, notes(rows, _ORDER_NOTE, _SOURCE_NOTE, *_mismatches(number)))
+    said = (_ORDER_NOTE, _SOURCE_NOTE, *_deviations(rows), *_reasons(cells, rows, setting), *_mismatches(number))
+    return ReportTable(pd.DataFrame(lines), caption, notes(rows, *said))
+
+
+def _deviations(rows: pd.DataFrame) -> tuple[str, ...]:
+    """What is said of our rows that do not follow their own paper's protocol."""
+    return (DESTSEG_NOTE,) if (rows["method"] == "destseg").any() else ()
+
+
+def _reasons(cells: pd.DataFrame, rows: pd.DataFrame, setting: LocalisationSetting | None) -> tuple[str, ...]:
+    """Why values on the paper's data at the paper profile are not comparable, reason by reason."""
+    if not is_comparable(rows):
+        return ()  # the table's own note says so
+    found: dict[str, list[str]] = {}
+    for identity in in_order(set(rows["method"]) & set(cells["method"])):
+        found.setdefault(why_not_comparable(rows, setting, identity.key), []).append(identity.name)
+    return tuple(f"Not comparable, {', '.join(names)}: {reason}." for reason, names in found.items() if reason)
 
 
 def _rows_shown(number: str, rows: pd.DataFrame) -> list[str]:
@@ -74,24 +100,37 @@ def _rows_shown(number: str, rows: pd.DataFrame) -> list[str]:
     return [*own, AVERAGE]
 
 
-def _block(row: str, cells: pd.DataFrame, rows: pd.DataFrame) -> Iterator[dict[str, object]]:
+def _block(
+    row: str, cells: pd.DataFrame, rows: pd.DataFrame, setting: LocalisationSetting | None
+) -> Iterator[dict[str, object]]:
     """All methods of one row of the paper, those that it lacks below."""
     of_row = cells[cells["row"] == row]
     for column in dict.fromkeys(of_row["column"]):
         printed = of_row[of_row["column"] == column]
         for cell in printed.to_dict("records"):
             summary = _ours(rows, str(cell["method"]), column, row)
-            judged = evidence(rows)
-            verdict = of_cell(cell["paper"], summary if len(judged) else None, is_comparable(judged)).marked
-            yield _line(row, cell["method"], column, f"{100 * cell['paper']:.1f}", cell["source"], summary, verdict)
+            judged = summary if len(evidence(rows)) else None
+            comparable = not why_not_comparable(rows, setting, cell["method"])
+            verdict = of_cell(cell["paper"], judged, comparable, tolerance(METRICS[column])).marked
+            about = stated(rows, setting, cell["method"])
+            printed_here = f"{100 * cell['paper']:.1f}"
+            yield _line(row, cell["method"], column, printed_here, cell["source"], summary, about, verdict)
         for identity in in_order(set(rows["method"]) - set(printed["method"])):
             summary = _ours(rows, identity.key, column, row)
             if summary is not None:
-                yield _line(row, identity.key, column, "–", "–", summary, "–")
+                about = stated(rows, setting, identity.key)
+                yield _line(row, identity.key, column, "–", "–", summary, about, "–")
 
 
 def _line(
-    row: str, key: str, column: str, paper: str, source: str, ours: SeedSummary | None, verdict: str
+    row: str,
+    key: str,
+    column: str,
+    paper: str,
+    source: str,
+    ours: SeedSummary | None,
+    about: dict[str, str],
+    verdict: str,
 ) -> dict[str, object]:
     return {
         "category": row,
@@ -100,6 +139,7 @@ def _line(
         "paper": paper,
         "whose number": source,
         **per_cent(ours),
+        **(about if ours else dict.fromkeys(about, "–")),
         "definition": PROTOCOL[METRICS[column]],
         "verdict": verdict,
     }
@@ -115,12 +155,6 @@ def _ours(rows: pd.DataFrame, key: str, column: str, row: str) -> SeedSummary | 
         return None
     values = by_seed(own, metric=metric)
     return summarise(values) if len(values) else None
-
-
-def categories(rows: pd.DataFrame) -> list[str]:
-    """Categories that have metrics of their own in the rows, in their order."""
-    prefix = f"{AUPRO}_"
-    return [name.removeprefix(prefix) for name in dict.fromkeys(rows["metric"]) if name.startswith(prefix)]
 
 
 def per_cent(summary: SeedSummary | None) -> dict[str, object]:

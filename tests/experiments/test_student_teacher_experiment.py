@@ -67,6 +67,9 @@ def test_real_images_in_the_layout_of_mvtec_give_rows_of_their_category(tmp_path
     assert set(rows["dataset"]) == {"mvtec/screw"} and set(rows["regime"]) == {"per_category"}
     assert {"aupro", "aupro_screw", "image_auroc_max", "pixel_best_f1"} <= set(rows["metric"])
     assert anomalies.make_synthesizers(params, units, run) == {}
+    sizes = views.setting(params, units)
+    assert (sizes.measured, sizes.native) == ((256, 256), {"screw": (40, 40)})
+    assert sizes.networks == {"nearest": localise.make_detector(params, "nearest", 0).settings.size}
     own = resolved(dataset="mvtec", category="screw", data_root=str(tmp_path))
     ((_, maker),) = anomalies.make_synthesizers(own, units, run).items()
     assert maker.foreground is not None  # MemSeg's list has one of screw

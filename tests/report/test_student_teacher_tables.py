@@ -2,12 +2,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from defectlab.data.mvtec import CATEGORIES as MVTEC
 from defectlab.report import published
 from defectlab.report.ablation_tables import ablation_table, gains_table, localisation_table, printed_ablation
 from defectlab.report.heat_maps import heat_row, hits
 from defectlab.report.localisation_plots import aupro_by_definition_plot, metric_panels
+from defectlab.report.localisation_setting import LocalisationSetting, shorter_side, why_not_comparable
 from defectlab.report.published.student_teacher import category_of_row, student_teacher_cells
-from defectlab.report.student_teacher_tables import printed_table, sources_table, student_teacher_tables
+from defectlab.report.student_teacher_tables import (
+    DESTSEG_NOTE,
+    printed_table,
+    sources_table,
+    student_teacher_tables,
+)
 
 METRICS = ("image_auroc", "pixel_auroc", "aupro")
 
@@ -103,12 +110,59 @@ def test_what_was_not_run_is_not_attempted(results):
         assert line(table, method=name)["verdict"] == "– not attempted"
 
 
+def setting(side, measured=(256, 256), category="screw"):
+    return LocalisationSetting(measured, {"student_teacher": (252, 252)}, {category: (side, side)})
+
+
 def test_one_category_stands_beside_its_own_row_and_compares_at_the_paper_profile(results):
-    rows = results({"student_teacher": [0.85, 0.87]}, dataset="mvtec/screw", profile="paper")
-    table = student_teacher_tables(rows)[0]
+    rows = results({"student_teacher": [0.855, 0.86, 0.865]}, dataset="mvtec/screw", profile="paper")
+    table = student_teacher_tables(rows, setting(1024))[0]
     assert set(table.frame["category"]) == {"Screw"}
     ours = line(table, method="Student-teacher")
-    assert (ours["paper"], ours["ours"], ours["verdict"]) == ("86.0", "86.0 ± 1.4", "✓ reproduced")
+    assert (ours["paper"], ours["ours"], ours["verdict"]) == ("86.0", "86.0 ± 0.5", "✓ reproduced")
+
+
+def test_a_reduced_copy_with_the_official_counts_compares_with_nothing_and_says_why(results):
+    rows = results({"student_teacher": [0.855, 0.86, 0.865]}, dataset="mvtec/screw", profile="paper")
+    reduced, unknown = student_teacher_tables(rows, setting(256))[0], student_teacher_tables(rows)[0]
+    assert line(reduced, method="Student-teacher")["verdict"] == "≠ not comparable"
+    (said,) = [note for note in reduced.notes if note.startswith("Not comparable, Student-teacher")]
+    assert "256 x 256 pixels, a copy that was reduced: the release has 1024 a side" in said
+    assert line(unknown, method="Student-teacher")["verdict"] == "≠ not comparable"
+    assert "Not comparable, Student-teacher: the size of the images is not recorded." in unknown.notes
+    assert shorter_side("mvtec", "metal_nut") == 700 and shorter_side("surfaces", "leather") == 0
+
+
+def test_a_baseline_of_one_category_does_not_stand_beside_a_number_of_one_model_for_all(results, make_rows):
+    rows = results({"destseg": [0.855, 0.86, 0.865]}, dataset="mvtec/screw", profile="paper")
+    table = student_teacher_tables(rows, setting(1024))[0]
+    ours = line(table, method="DeSTSeg")
+    assert (ours["verdict"], ours["models"]) == ("≠ not comparable", "one a category")
+    assert any("DeSTSeg: the printed number is that of one model for all categories" in note for note in table.notes)
+    names = sorted(MVTEC)
+    metrics = ("aupro", *(f"aupro_{name}" for name in names))
+    whole = pd.concat(
+        make_rows({("destseg", "unified", 0): [0.8] * 3}, metric=metric, dataset="mvtec", profile="paper")
+        for metric in metrics
+    )
+    native = dict.fromkeys(names, (1024, 1024))
+    assert why_not_comparable(whole, LocalisationSetting((256, 256), {}, native), "destseg") == ""
+    other = why_not_comparable(whole, LocalisationSetting((224, 224), {}, native), "destseg")
+    assert other == "the printed number was measured at 256 x 256, ours at 224 x 224"
+
+
+def test_our_rows_state_their_setting_and_both_sizes(results):
+    rows = results({"student_teacher": [0.9, 0.92]}, dataset="mvtec/screw")
+    ours = line(student_teacher_tables(rows, setting(256))[0], method="Student-teacher")
+    assert (ours["models"], ours["measured at"], ours["network sees"]) == ("one a category", "256 x 256", "252 x 252")
+    missing = line(student_teacher_tables(rows, setting(256))[0], method="UniAD")
+    assert (missing["models"], missing["measured at"], missing["network sees"]) == ("–", "–", "–")
+
+
+def test_the_table_says_that_destseg_does_not_follow_its_own_protocol(results):
+    with_it = student_teacher_tables(results({"student_teacher": [0.9], "destseg": [0.9]}))[2]
+    assert DESTSEG_NOTE in with_it.notes
+    assert DESTSEG_NOTE not in student_teacher_tables(results({"student_teacher": [0.9]}))[2].notes
 
 
 def test_an_average_of_a_part_of_the_categories_is_left_out(results):
