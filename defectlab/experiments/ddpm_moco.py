@@ -22,7 +22,7 @@ from defectlab.experiments.contrast import Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
 from defectlab.experiments.generator_choices import SAMPLERS, Generator, comparators
-from defectlab.experiments.generator_measures import Features, encoder_features, inception_features
+from defectlab.experiments.generator_features import Features, encoder_features, inception_features
 from defectlab.experiments.generators import Comparison, class_conditional, compare_generators, sampler_quality
 from defectlab.experiments.held_images import HeldImages
 from defectlab.provenance import papermill_command

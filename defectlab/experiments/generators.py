@@ -1,7 +1,4 @@
-"""Generators side by side: diffusion beside GAN, VAE and flow, samplers, and one model for all classes.
-
-Every part is a step of the run: what is finished is read, and trainings go on where they stopped.
-"""
+"""Generators side by side: diffusion beside GAN, VAE and flow, samplers, and one model for all classes."""
 
 from __future__ import annotations
 
@@ -17,8 +14,10 @@ import torch
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.experiments.contents import contents
+from defectlab.experiments.equal_draws import at_side
 from defectlab.experiments.generator_choices import Generator, common_classes, learnt_from
-from defectlab.experiments.generator_measures import ALL, Features, Judge
+from defectlab.experiments.generator_features import Features
+from defectlab.experiments.generator_measures import ALL, Judge
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classes import of_classes
@@ -32,7 +31,9 @@ ROOMS: tuple[str, ...] = (
     "detection/embedding",
     "detection/weights",
     "evaluation",
+    "experiments/equal_draws",
     "experiments/generator_choices",
+    "experiments/generator_features",
     "experiments/generator_measures",
     "experiments/generators",
 )
@@ -48,8 +49,8 @@ class Comparison:
     """Generators that learnt the same images.
 
     Attributes:
-        frame: tidy: method, seed, class (``all`` for all at once), metric, value. The method ``real`` is the images
-            that were learnt from: the floor of every distance.
+        frame: tidy: method, seed, class (``all`` for all at once), metric, value. The method ``real`` is the real
+            images that were learnt from, as they are: the floor of every distance, at the same number of images.
         images: what each generator made, by method, in the order of the figure.
     """
 
@@ -68,7 +69,8 @@ def compare_generators(
 ) -> Comparison:
     """Trains each generator on the same images, draws ``n`` from each and measures them; results are rows of the run.
 
-    Metrics are those of `Judge`, and ``train_seconds``, ``draw_seconds`` (an image) and ``parameters`` of all models.
+    Metrics are those of `Judge`, ``train_seconds``, ``draw_seconds`` (an image of a full batch), ``parameters`` of all
+    models, and ``side``: where generators make images of different sizes, all are judged at the smallest, in pixels.
 
     Args:
         run: keeps images and results.
@@ -84,20 +86,22 @@ def compare_generators(
         ValueError: if generators differ in their classes or augmentation, or a class has too few images.
     """
     classes = common_classes(generators, train)
-    real, kept = of_classes(train, classes), of_classes(held_out, classes)
-    inputs = {"features": features.digest, "train": contents(real), "held out": contents(kept)}
-    judge = Judge(learnt_from(next(iter(generators.values())), real), kept, classes, features)
+    side = min(generator.settings.size for generator in generators.values())
+    real, kept = (at_side(of_classes(part, classes), side) for part in (train, held_out))
+    learnt = learnt_from(next(iter(generators.values())), real)
+    judge = Judge(real, kept, classes, features, n, seed, learnt)
+    inputs = {"features": features.digest, "train": contents(real), "held out": contents(kept), "n": n, "seed": seed}
     frames, images = [], {}
     for name, generator in generators.items():
         if not generator.models:
-            generator.fit(train)
+            generator.fit(at_side(train, generator.settings.size))
         made = images[name] = generator.synthesize(train, n, seed, _place(run, name, generator, seed))
         own = inputs | {"made": contents(made), "classical": str(generator.classical)}
-        frame = run.table(f"generator-{name}-{seed}", partial(_measured, judge, generator, made, seed), own, ROOMS)
+        frame = run.table(f"generator-{name}-{seed}", partial(_measured, judge, generator, made, side), own, ROOMS)
         known = {"method": name, "regime": "", "n_aug": n, "seed": seed}
         run.add([run.result(**known, metric=m, value=v) for m, v in frame.itertuples(index=False)])
         frames.append(_tidy(frame, name, seed, classes))
-    floor = run.table("generator-real", lambda: _metrics(judge.floor()), inputs, ROOMS)
+    floor = run.table(f"generator-real-{seed}", lambda: _metrics(judge.floor()), inputs, ROOMS)
     return Comparison(pd.concat([*frames, _tidy(floor, "real", seed, classes)], ignore_index=True), images)
 
 
@@ -113,26 +117,26 @@ def sampler_quality(
     """Ways to ask the same models: seconds an image, and distance to held-out real images.
 
     Args:
-        run: keeps each way once it is measured.
+        run: keeps each way.
         ddpm: fitted.
-        held_out: real images; those of the classes of the models are taken.
+        held_out: real images; as many of each class of the models are taken as are made.
         features: that distances are measured in.
         samplings: ways; see `SAMPLERS`.
         n: images of each way.
         seed: of the images; the same noise for all ways.
 
     Returns:
-        sampler, steps, seconds (an image), metric, distance, seed, images.
+        sampler, steps, seconds (an image of a full batch), metric, distance, seed, images (on each side of a
+        distance), features (numbers that an image is described by).
     """
     real = of_classes(held_out, ddpm.models)
-    judge = Judge(real, real, (), features)
+    judge = Judge(real, real, tuple(ddpm.models), features, n, seed)
 
     def measure(way: Ddpm) -> pd.DataFrame:
-        begun = time.perf_counter()
-        made = way.synthesize(real, n, seed)
-        seconds = (time.perf_counter() - begun) / n
-        distances = judge.distances(made)
-        return pd.DataFrame({"seconds": seconds, "metric": list(distances), "distance": list(distances.values())})
+        made, seconds = _timed(way, real, n, seed)
+        distances, dimension = judge.distances(made), judge.held_out.features.shape[1]
+        values = {"metric": list(distances), "distance": list(distances.values())}
+        return pd.DataFrame({"seconds": seconds, **values, "features": dimension})
 
     fixed = {"n": n, "seed": seed, "real": contents(real), "features": features.digest}
     tables = []
@@ -140,8 +144,8 @@ def sampler_quality(
         way, steps = ddpm.asked(sampling), sampling.calls(ddpm.settings.timesteps)
         inputs = fixed | {"models": way.fingerprint, "threads": torch.get_num_threads()}
         table = run.table(f"sampler-{sampling.sampler}-{steps}-{seed}", partial(measure, way), inputs, TIMED)
-        tables.append(table.assign(sampler=sampling.sampler, steps=steps, seed=seed, images=n))
-    columns = ["sampler", "steps", "seconds", "metric", "distance", "seed", "images"]
+        tables.append(table.assign(sampler=sampling.sampler, steps=steps, seed=seed, images=judge.images))
+    columns = ["sampler", "steps", "seconds", "metric", "distance", "seed", "images", "features"]
     return pd.concat(tables, ignore_index=True)[columns]
 
 
@@ -174,7 +178,7 @@ def class_conditional(
         train_seconds, class (``all`` for all at once), metric, value, seed.
 
     Raises:
-        ValueError: if ``apart`` is conditional.
+        ValueError: if ``apart`` is conditional, or a class has fewer than two images.
     """
     if apart.conditional:
         raise ValueError("apart: expected one model a class, got a conditional Ddpm")
@@ -187,7 +191,7 @@ def class_conditional(
         one = _conditional(apart, settings, classes).fit(train)
         arms += [("one for all", share, one.asked(replace(apart.sampling, guidance=g))) for g in guidances]
     real, kept = of_classes(train, classes), of_classes(held_out, classes)
-    judge = Judge(learnt_from(apart, real), kept, classes, features)
+    judge = Judge(real, kept, classes, features, n, seed, learnt_from(apart, real))
     inputs = {"features": features.digest, "n": n, "seed": seed, "train": contents(real), "held out": contents(kept)}
     tables = []
     for model, share, ddpm in arms:
@@ -208,17 +212,22 @@ def _conditional(apart: Ddpm, settings: DiffusionSettings, classes: tuple[str, .
     return Ddpm(settings, apart.sampling, apart.folder, classes, True, apart.classical, str(apart.device))
 
 
-def _measured(judge: Judge, generator: Generator, made: SyntheticSet, seed: int) -> pd.DataFrame:
-    """Metrics of a set, and what its generator costs; the speed is that of drawing a few again."""
-    few = min(len(made), SPEED_OF)
-    begun = time.perf_counter()
-    generator.synthesize(made, few, seed)
+def _measured(judge: Judge, generator: Generator, made: SyntheticSet, side: int) -> pd.DataFrame:
+    """Metrics of a set, and what its generator costs; the speed is that of drawing a few again, in full batches."""
     costs = {
         "train_seconds": sum(generator.seconds.values()),
-        "draw_seconds": (time.perf_counter() - begun) / few,
+        "draw_seconds": _timed(generator, made, min(len(made), SPEED_OF), judge.seed)[1],
+        "side": side,
         "parameters": sum(parameter_count(network) for network in {m.network for m in generator.models.values()}),
     }
-    return _metrics(judge(made) | costs)
+    return _metrics(judge(at_side(made, side)) | costs)
+
+
+def _timed(generator: Generator, real: SurfaceDataset, n: int, seed: int) -> tuple[SyntheticSet, float]:
+    """Images, and seconds for each that was computed, those that filled up a batch among them."""
+    begun = time.perf_counter()
+    made = generator.synthesize(real, n, seed)
+    return made, (time.perf_counter() - begun) / generator.computed(n)
 
 
 def _metrics(values: Mapping[str, float]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,8 +11,11 @@ import torch
 from small_classes import tiny_classes
 
 from defectlab.evaluation import frechet_distance, inception_score, mean_pairwise_distance, nearest_distances
+from defectlab.experiments import generator_features, generators
+from defectlab.experiments.equal_draws import at_side, drawn, equal_counts
 from defectlab.experiments.generator_choices import SAMPLERS, comparators, learnt_from
-from defectlab.experiments.generator_measures import Features, Judge, flat_pixels
+from defectlab.experiments.generator_features import Features, inception_features
+from defectlab.experiments.generator_measures import Judge, flat_pixels
 from defectlab.experiments.generators import class_conditional, compare_generators, sampler_quality
 from defectlab.runs import Run
 from defectlab.synthesis.diffusion.classical import ClassicalSettings
@@ -45,13 +49,19 @@ def all_four(folder, classical=None):
     return {**others, "ddpm": ddpm(folder, classical=classical)}
 
 
+def few_held_out(n=3, seed=0):
+    """As many held-out images of each class as three of each are compared with."""
+    rows = drawn([record.defect for record in HELD_OUT.records], dict.fromkeys(CLASSES, n), seed)
+    return HELD_OUT.subset(indices=rows.tolist())
+
+
 def test_all_generators_are_measured_by_class_and_together_and_their_rows_belong_to_the_run(folder, run):
     found = compare_generators(run, all_four(folder), TRAIN, HELD_OUT, 6, 0, MEANS)
     assert list(found.images) == ["gan", "vae", "flow", "ddpm"] and all(
         len(made) == 6 for made in found.images.values()
     )
     values = found.frame.set_index(["method", "class", "metric"])["value"].sort_index()
-    features = MEANS.embed(found.images["gan"].subset(normal=False)), MEANS.embed(HELD_OUT.subset(normal=False))
+    features = MEANS.embed(found.images["gan"].subset(normal=False)), MEANS.embed(few_held_out().subset(normal=False))
     assert values["gan", "dent", "frechet"] == pytest.approx(frechet_distance(features[1], features[0]).distance)
     ratio = mean_pairwise_distance(features[0]) / mean_pairwise_distance(features[1])
     assert values["gan", "dent", "diversity"] == pytest.approx(ratio)
@@ -87,13 +97,88 @@ def test_generators_of_other_classes_are_not_compared(folder, run):
 
 
 def test_copies_of_training_images_are_told_from_new_ones():
-    judge = Judge(TRAIN, HELD_OUT, CLASSES, MEANS)
+    judge = Judge(TRAIN, HELD_OUT, CLASSES, MEANS, 6)
     copied = judge(TRAIN)
     assert copied["closer_pixels"] >= 0.5 and copied["frechet_good"] >= 0
     found = nearest_distances(flat_pixels(HELD_OUT), flat_pixels(TRAIN), flat_pixels(HELD_OUT))
     assert judge(HELD_OUT)["closer_pixels"] == pytest.approx(found.closer_than_real) == 0.5
-    with pytest.raises(ValueError, match="dent: expected at least two generated images, got 1"):
+    with pytest.raises(ValueError, match="dent: expected at least 3 images to draw from, got 1"):
         judge(tiny_classes({"good": 3, "dent": 1}, side=32))
+    with pytest.raises(ValueError, match="dent: expected at least two generated images, got 1"):
+        Judge(TRAIN, HELD_OUT, CLASSES, MEANS, 3)
+    with pytest.raises(ValueError, match="scratch: expected at least two held-out images, got 0"):
+        Judge(TRAIN, HELD_OUT, ("dent", "scratch"), MEANS, 6)
+
+
+def test_every_side_of_a_distance_has_as_many_images_of_each_class_and_so_has_the_floor():
+    many = tiny_classes({"dent": 9, "good": 20}, side=32)
+    judge = Judge(TRAIN, HELD_OUT, CLASSES, MEANS, 40)
+    measured, floor = judge(many), judge.floor()
+    assert judge.counts == {"dent": 3, "good": 3} and judge.images == 6
+    for values in (measured, floor):
+        assert (values["images_compared"], values["images_compared_dent"], values["features_compared"]) == (6, 3, 3)
+    real = MEANS.embed(few_held_out())
+    expected = frechet_distance(real, MEANS.embed(TRAIN.subset(defects=["dent"]))).distance
+    assert floor["frechet"] == pytest.approx(expected)
+    assert Judge(TRAIN, HELD_OUT, CLASSES, MEANS, 4, seed=0).counts == {"dent": 2, "good": 2}
+
+
+def test_the_draw_is_without_replacement_and_follows_from_its_seed():
+    names = ["dent"] * 30 + ["good"] * 30
+    rows = drawn(names, {"good": 8, "dent": 8}, 3)
+    assert len(set(rows.tolist())) == 16 and [names[i] for i in rows] == ["dent"] * 8 + ["good"] * 8
+    assert rows.tolist() == drawn(names, {"dent": 8, "good": 8}, 3).tolist() != drawn(names, {"dent": 8}, 4).tolist()
+    assert equal_counts(CLASSES, 7, {"real": HELD_OUT}) == {"dent": 3, "good": 3}
+
+
+def test_the_floor_is_that_of_the_real_images_and_not_of_their_augmented_versions(folder):
+    generator = ddpm(folder, classical=ClassicalSettings())
+    real = TRAIN.subset(defects=["dent"])
+    with_copies = Judge(real, HELD_OUT, CLASSES, MEANS, 6, learnt=learnt_from(generator, real))
+    assert with_copies.floor() == Judge(real, HELD_OUT, CLASSES, MEANS, 6).floor()
+    assert len(with_copies.originals.features) == 6 and len(with_copies.learnt.features) == 48
+    augmented = learnt_from(generator, real).subset(indices=range(1, 48, 8))  # the second version of each
+    alone = Judge(real, HELD_OUT, CLASSES, MEANS, 6)
+    assert with_copies(augmented)["closer_pixels"] > alone(augmented)["closer_pixels"]
+
+
+def test_another_inception_file_of_the_same_name_is_another_space(tmp_path, monkeypatch):
+    monkeypatch.setattr(generator_features, "load_inception", lambda weights, dims: torch.nn.Identity())
+    monkeypatch.setattr(torch.nn.Identity, "logits", None, raising=False)
+    file, digests = tmp_path / "inception.pth", []
+    for content in (b"one", b"two", b"one"):
+        file.write_bytes(content)
+        digests.append(inception_features(file, "cpu").digest)
+    assert digests[0] == digests[2] != digests[1] and str(tmp_path) not in digests[0]
+    assert inception_features(file, "cpu", 64).digest != digests[0]
+
+
+def test_seconds_an_image_are_those_of_a_full_batch(folder, run, monkeypatch):
+    clock = iter(range(0, 1000, 64))  # every drawing takes 64 seconds
+    model = ddpm(folder).fit(TRAIN)
+    assert [model.computed(n) for n in (2, 3, 8, 9, 10)] == [8, 8, 8, 12, 16]  # batches of 4, two classes
+    monkeypatch.setattr(generators, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    frame = sampler_quality(run, model, HELD_OUT, MEANS, [SAMPLING], n=4)
+    assert set(frame["seconds"]) == {8.0} and set(frame["images"]) == {4} and set(frame["features"]) == {3}
+    found = compare_generators(run, {"ddpm": model}, TRAIN, HELD_OUT, 6, 0, MEANS).frame
+    assert found[found["metric"] == "draw_seconds"]["value"].tolist() == [8.0]
+
+
+def test_generators_of_two_sizes_are_judged_at_the_smaller_one(tmp_path, run):
+    settings = replace(SETTINGS, size=64, attention_at=())
+    large = Ddpm(settings, SAMPLING, tmp_path, CLASSES, device="cpu")
+    sides = set()
+
+    def embed(dataset):
+        sides.update(dataset[i].image.shape[1:] for i in range(len(dataset)))
+        return MEANS.embed(dataset)
+
+    real = tiny_classes({"dent": 3, "good": 3}, side=64), tiny_classes({"dent": 4, "good": 4}, side=64)
+    small = comparators("smoke", tmp_path, CLASSES, 32, device="cpu")["vae"]
+    found = compare_generators(run, {"vae": small, "ddpm": large}, *real, 6, 0, replace(MEANS, embed=embed))
+    assert sides == {(32, 32)} and found.images["ddpm"].size == (64, 64)
+    assert found.frame[found.frame["metric"] == "side"]["value"].tolist() == [32, 32]
+    assert at_side(real[0], 64) is real[0]
 
 
 def test_pixels_are_compared_at_no_more_than_their_side():
@@ -108,9 +193,9 @@ def test_distances_are_called_fid_with_inception_alone():
 
 
 def test_the_inception_score_is_told_where_the_features_have_classes():
-    assert not any(name.startswith("inception") for name in Judge(TRAIN, HELD_OUT, CLASSES, MEANS)(HELD_OUT))
-    judge = Judge(TRAIN, HELD_OUT, CLASSES, replace(MEANS, logits=lambda features: 100 * features))
-    expected = inception_score(100 * MEANS.embed(HELD_OUT), 4).mean
+    assert not any(name.startswith("inception") for name in Judge(TRAIN, HELD_OUT, CLASSES, MEANS, 6)(HELD_OUT))
+    judge = Judge(TRAIN, HELD_OUT, CLASSES, replace(MEANS, logits=lambda features: 100 * features), 6)
+    expected = inception_score(100 * MEANS.embed(few_held_out()), 3).mean
     assert judge(HELD_OUT)["inception_score"] == pytest.approx(expected)
 
 
@@ -122,7 +207,7 @@ def test_every_way_to_ask_has_seconds_and_distances(folder, run):
         ("ddim", 2, "frechet"), ("ddim", 2, "kernel"), ("ddpm", 2, "frechet"), ("ddpm", 2, "kernel"),
     ]  # fmt: skip
     made = model.asked(ways[1]).synthesize(HELD_OUT, 4, 0)
-    expected = frechet_distance(MEANS.embed(HELD_OUT), MEANS.embed(made)).distance
+    expected = frechet_distance(MEANS.embed(few_held_out(2)), MEANS.embed(made)).distance
     assert frame["distance"][2] == pytest.approx(expected) and (frame["seconds"] > 0).all()
     pd.testing.assert_frame_equal(frame, sampler_quality(run, model, HELD_OUT, MEANS, ways, n=4))
 

@@ -97,6 +97,15 @@ class ClassSynthesizer(Synthesizer):
         batch = at_once * len(names)  # a whole batch of each class
         return collect(make, n, name=self.name, settings=self._settings(seed), out=out, batch_size=batch)
 
+    def computed(self, n: int) -> int:
+        """Images that are computed where ``n`` are asked for: short batches are filled up to whole ones.
+
+        Time over this number is what an image costs, however few are drawn.
+        """
+        classes, whole = len(self.models), self._at_once()
+        counts = [len(range(place, n, classes)) for place in range(classes)]
+        return sum(-(-count // whole) * whole for count in counts)
+
     def of(self, *classes: str) -> Self:
         """A synthesizer of some of the classes, with the same models: ``ddpm.of("dent").synthesize(...)``.
 
