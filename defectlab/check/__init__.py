@@ -11,10 +11,32 @@ from typing import Any
 
 from defectlab.check.exercise import Exercise, Mistake, Verdict, judge
 
-CHAPTERS = ("surfaces", "measuring", "perlin", "diffusion", "inpainting", "comparison", "fidelity", "leaks")
-"""Notebooks that have checked exercises, in the order of the book."""
+WRITTEN = ("why", "baseline")
+"""Chapters without a notebook."""
+PAPERS = ("diag", "in_and_out", "ddpm_moco", "student_teacher")
+"""Chapters of a page and a notebook, with exercises in both."""
+CHAPTERS = (
+    *("why", "surfaces", "measuring", "baseline"),
+    *("perlin", "diffusion", "inpainting"),
+    *(*PAPERS, "comparison"),
+    *("fidelity", "leaks"),
+)
+"""Chapters that have exercises, in the order of the book."""
+NOTEBOOKS = tuple(name for name in CHAPTERS if name not in (*WRITTEN, *PAPERS))
+"""Chapters that are one notebook."""
 
-__all__ = ["CHAPTERS", "Exercise", "Mistake", "Verdict", "check", "exercises", "judge"]
+__all__ = [
+    "CHAPTERS",
+    "NOTEBOOKS",
+    "PAPERS",
+    "WRITTEN",
+    "Exercise",
+    "Mistake",
+    "Verdict",
+    "check",
+    "exercises",
+    "judge",
+]
 
 
 def exercises(chapter: str | None = None) -> dict[str, Exercise]:

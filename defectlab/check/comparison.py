@@ -103,4 +103,17 @@ EXERCISES = (
         ),
         praise="A detector that learns this has learned the synthesizer, not the defect.",
     ),
+    Exercise(
+        name="comparison.abstract",
+        title="Write the abstract",
+        level="hard",
+        minutes=30,
+        expected=None,
+        hint="Put a finger on the cell of the table for each word; what has no cell goes.",
+        mistakes=(
+            Mistake(None, "Ask on which surfaces, with which detector.", "a result holds wherever it was not tried"),
+            Mistake(None, "Ask for the interval before the adjective.", "a higher mean outperforms"),
+        ),
+        praise="Little is left, and all of it is carried.",
+    ),
 )

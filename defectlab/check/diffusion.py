@@ -92,4 +92,17 @@ EXERCISES = (
         ),
         praise="As printed, every step jumps to the estimate of the clean image and adds noise to it.",
     ),
+    Exercise(
+        name="diffusion.steps",
+        title="Steps you can spare",
+        level="hard",
+        minutes=30,
+        expected=None,
+        hint="Fresh noise forgets earlier mistakes; ask what it costs when one stride covers many levels.",
+        mistakes=(
+            Mistake(None, "Ask why the order turns at the other end.", "one sampler is better"),
+            Mistake(None, "Ask what the error of one stride is made of.", "more steps are always better"),
+        ),
+        praise="Both ends are explained by the same two effects.",
+    ),
 )

@@ -35,7 +35,8 @@ class Exercise:
         title: as in the book.
         level: ``"easy"``, ``"medium"`` or ``"hard"``.
         minutes: for somebody who read the chapter.
-        expected: gives the right answer: a number, a word, or several of either in order.
+        expected: gives the right answer: a number, a word, or several of either in order; `None` for an exercise to
+            discuss, which has no one answer.
         hint: where to look when nothing better is known of a wrong answer.
         mistakes: wrong answers with reasons, the most telling first.
         tolerance: relative distance at which a number still is right.
@@ -46,7 +47,7 @@ class Exercise:
     title: str
     level: Level
     minutes: int
-    expected: Callable[[], Any]
+    expected: Callable[[], Any] | None
     hint: str
     mistakes: tuple[Mistake, ...] = ()
     tolerance: float = 1e-3
@@ -59,6 +60,11 @@ class Exercise:
             raise ValueError(f"{self.name}: level must be one of {', '.join(get_args(Level))}, got {self.level!r}")
         if self.minutes < 1 or not self.hint.strip():
             raise ValueError(f"{self.name}: expected minutes of at least 1 and a hint")
+
+    @property
+    def is_open(self) -> bool:
+        """True for an exercise to discuss: its solution says what a good answer contains."""
+        return self.expected is None
 
     @property
     def chapter(self) -> str:
@@ -74,14 +80,17 @@ class Verdict:
         name: of the exercise.
         right: whether the answer is right.
         said: one or two sentences.
+        is_open: whether the exercise is one to discuss, so that no answer is right or wrong.
     """
 
     name: str
     right: bool
     said: str
+    is_open: bool = False
 
     def __str__(self) -> str:
-        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.said}".strip()
+        head = "To discuss." if self.is_open else "✓ Right." if self.right else "✗ Not yet."
+        return f"{head} {self.said}".strip()
 
     def _repr_markdown_(self) -> str:
         head, _, rest = str(self).partition(". ")
@@ -95,6 +104,8 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
         exercise: of which.
         answer: number, word, or several of either; ``...`` and ``None`` are no answer.
     """
+    if exercise.expected is None:
+        return Verdict(exercise.name, False, exercise.hint, is_open=True)
     if answer is None or answer is ...:
         return Verdict(exercise.name, False, "No answer yet: put yours in place of the three dots.")
     expected = exercise.expected()

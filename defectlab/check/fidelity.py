@@ -70,4 +70,22 @@ EXERCISES = (
         ),
         praise="The distance rewards a copying machine: always print a check for copies beside it.",
     ),
+    Exercise(
+        name="fidelity.blind",
+        title="A blind test",
+        level="hard",
+        minutes=60,
+        expected=None,
+        hint="The width that you can bear gives the number of answers. What could people see besides the defect?",
+        mistakes=(
+            Mistake(None, "Ask how wide the interval is around one half.", "no significant difference means equal"),
+            Mistake(None, "Ask for compression, size and order of the images.", "people judge the defect alone"),
+            Mistake(
+                None,
+                "Ask how many people, and how many answers each.",
+                "a hundred answers of one person are a hundred people",
+            ),
+        ),
+        praise="A number of answers, a margin written down before, and no tell-tale but the defect.",
+    ),
 )

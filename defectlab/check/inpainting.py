@@ -72,4 +72,17 @@ EXERCISES = (
         ),
         praise="A round pore comes back as a tall ellipse, and a shallow scratch as a steep one.",
     ),
+    Exercise(
+        name="inpainting.prompt",
+        title="A prompt of your own",
+        level="hard",
+        minutes=30,
+        expected=None,
+        hint="Write the order down first, then let the paired interval decide, and report it either way.",
+        mistakes=(
+            Mistake(None, "Ask how many descriptions were tried.", "the best of several prompts is a result"),
+            Mistake(None, "Ask what the detector sees of it.", "what looks right to a person helps a detector"),
+        ),
+        praise="The prediction is older than the run.",
+    ),
 )

@@ -81,4 +81,17 @@ EXERCISES = (
         ),
         praise="Such masks hand over size, shape and place of real defects: zero images, not zero-shot.",
     ),
+    Exercise(
+        name="leaks.audit",
+        title="Audit a paper",
+        level="hard",
+        minutes=60,
+        expected=None,
+        hint="For each question: the sentence of the paper, or *not said*. What is not said is not yet wrong.",
+        mistakes=(
+            Mistake(None, "Ask for the sentence.", "what is not stated was done right, or wrong"),
+            Mistake(None, "Ask what the authors could answer in one line.", "an audit is an accusation"),
+        ),
+        praise="Each answer has a place in the text, and the two questions could change the result.",
+    ),
 )

@@ -101,4 +101,17 @@ EXERCISES = (
         ),
         praise="Four times the images for half the width: the reason why small test sets cannot order close methods.",
     ),
+    Exercise(
+        name="measuring.sentence",
+        title="Write the sentence",
+        level="hard",
+        minutes=20,
+        expected=None,
+        hint="Underline in your sentence: the gap, its interval, seeds, test images, which AP, whence the threshold.",
+        mistakes=(
+            Mistake(None, "Ask what happens with other test images.", "seeds are the only source of doubt"),
+            Mistake(None, "Ask how wide the interval of the difference is.", "the higher mean is the better method"),
+        ),
+        praise="No word is stronger than the interval.",
+    ),
 )

@@ -78,4 +78,17 @@ EXERCISES = (
         ),
         praise="The labels then say what an eye could find, at least in principle.",
     ),
+    Exercise(
+        name="perlin.prior",
+        title="A prior for your masks",
+        level="hard",
+        minutes=60,
+        expected=None,
+        hint="Say for each number of your law where it comes from, and what a mask is that the law must never draw.",
+        mistakes=(
+            Mistake(None, "Ask which real defects were looked at.", "a law fitted to real defects saw no real defects"),
+            Mistake(None, "Ask for a mask that would fail the test.", "a property test repeats the code"),
+        ),
+        praise="Each number has a source that is not the test set.",
+    ),
 )

@@ -78,4 +78,17 @@ EXERCISES = (
         ),
         praise="A random split of photographs is no split of parts: nearly every test part was seen in training.",
     ),
+    Exercise(
+        name="surfaces.datasheet",
+        title="Write the datasheet",
+        level="medium",
+        minutes=30,
+        expected=None,
+        hint="Go through your page as somebody who was not there: what could they not find out?",
+        mistakes=(
+            Mistake(None, "Ask who decided what a defect is, and what happened to doubtful parts.", "labels are facts"),
+            Mistake(None, "Ask for counts of objects, not of photographs.", "photographs are independent"),
+        ),
+        praise="The page says what is missing and what the images must not be used for.",
+    ),
 )

@@ -11,7 +11,7 @@ from defectlab.report.directives import TABLES, markdown
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
 PROSE = sorted((ROOT / "book").glob("*.md"))
-CHAPTERS = [ROOT / "book" / "diag.md", ROOT / "book" / "in-and-out.md", ROOT / "book" / "student-teacher.md"]
+CHAPTERS = [ROOT / "book" / f"{name}.md" for name in ("diag", "in-and-out", "ddpm-moco", "student-teacher")]
 
 
 def without_code_and_mathematics(text):
@@ -49,7 +49,9 @@ def test_a_chapter_has_what_a_teacher_needs(chapter):
     ):
         assert part in text, part
     assert text.count("{exercise-start}") == text.count("{solution-start}") >= 4
-    assert len(re.findall(r"^\*(?:Easy|Medium|Hard)\.\*", text, flags=re.M)) == text.count("{exercise-start}")
+    assert len(re.findall(r"^\*(?:Easy|Medium|Hard), \d+ minutes,\*", text, flags=re.M)) == text.count(
+        "{exercise-start}"
+    )
 
 
 def test_the_configuration_runs_no_notebook_and_loads_nothing():

@@ -9,7 +9,7 @@ import yaml
 
 import defectlab
 from defectlab import book
-from defectlab.check import CHAPTERS
+from defectlab.check import NOTEBOOKS, PAPERS, check, exercises
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
 WRITTEN = [ROOT / "book" / name for name in ("why.md", "baseline.md")]
@@ -30,7 +30,9 @@ def test_a_written_chapter_says_what_it_takes(chapter):
     text = chapter.read_text(encoding="utf-8")
     assert all(part in text for part in ("**You will**", "**You need**", "**Time and hardware**"))
     assert text.count("{exercise-start}") == text.count("{solution-start}")
-    assert len(re.findall(r"^\*(?:Easy|Medium|Hard)[.,]", text, flags=re.M)) == text.count("{exercise-start}")
+    assert len(re.findall(r"^\*(?:Easy|Medium|Hard), \d+ minutes,\*", text, flags=re.M)) == text.count(
+        "{exercise-start}"
+    )
 
 
 def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
@@ -38,11 +40,40 @@ def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
     captions = [part["caption"] for part in parts]
     assert [caption.split(":")[0] for caption in captions] == ["Part I", "Part II", "Part III", "Part IV", "Appendices"]
     assert len(set(ENTRIES)) == len(ENTRIES)
-    assert {f"notebooks/{name}" for name in CHAPTERS} <= set(ENTRIES)
+    assert {f"notebooks/{name}" for name in NOTEBOOKS} <= set(ENTRIES)
+
+
+PAGES = {"why": ["book/why"], "baseline": ["book/baseline"]} | {
+    name: [f"book/{name.replace('_', '-')}", f"notebooks/{name}"] for name in PAPERS
+}
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_every_exercise_of_a_page_is_known_to_check_with_its_title_level_and_minutes(chapter):
+    text = "\n".join(sources(page) for page in PAGES[chapter])
+    assert text.count("{exercise-start}") == len(exercises(chapter))
+    for exercise in exercises(chapter).values():
+        head = f"*{exercise.level.capitalize()}, {exercise.minutes} minutes,* `{exercise.name}`"
+        assert re.search(
+            rf"exercise-start\}} {re.escape(exercise.title)}\n:label: \S+\n```\n{re.escape(head)}[.,]", text
+        )
+
+
+@pytest.mark.parametrize("chapter", PAGES)
+def test_the_solution_of_a_page_satisfies_check(chapter, monkeypatch):
+    verdicts = []
+    monkeypatch.setattr("defectlab.check.check", lambda *words: verdicts.append(check(*words)))
+    text = sources(PAGES[chapter][0])
+    for block in re.findall(r"```\{solution-start\}.*?```\{solution-end\}", text, flags=re.S):
+        for code in re.findall(r"```python\n(.*?)```", block, flags=re.S):
+            exec(compile(code, chapter, "exec"), {})
+    assert all(verdict.right for verdict in verdicts), [str(verdict) for verdict in verdicts if not verdict.right]
+    checked = [name for name, exercise in exercises(chapter).items() if not exercise.is_open]
+    assert [verdict.name for verdict in verdicts] == checked
 
 
 def test_chapters_of_checks_stand_in_the_order_of_the_book():
-    order = [ENTRIES.index(f"notebooks/{name}") for name in CHAPTERS]
+    order = [ENTRIES.index(f"notebooks/{name}") for name in NOTEBOOKS]
     assert order == sorted(order)
 
 
@@ -65,14 +96,14 @@ def test_labels_and_prefixes_of_bibliographies_are_unique_in_the_book():
     assert len(set(prefixes)) == len(prefixes)
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_links_between_chapters_lead_somewhere(name):
     path = ROOT / "notebooks" / f"{name}.ipynb"
     for target in re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))\)", sources(f"notebooks/{name}")):
         assert (path.parent / target).resolve().is_file(), target
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_citation_of_a_chapter_is_in_the_bibliography_with_the_chapters_prefix(name):
     text = sources(f"notebooks/{name}")
     (prefix,) = re.findall(r":keyprefix: (\S+)", text)
