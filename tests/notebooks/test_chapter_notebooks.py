@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-from defectlab.check import CHAPTERS, Verdict, exercises
+from defectlab.check import NOTEBOOKS as CHAPTERS
+from defectlab.check import PAPERS, Verdict, exercises
 from defectlab.params import ParameterError
 from defectlab.report import style
 
@@ -54,7 +55,8 @@ def test_a_chapter_runs_and_its_figures_and_solutions_stand(bench):
     assert len(set(names)) == len(names) >= 2
     assert all(name.startswith(f"fig-{chapter}-") for name in names)
     assert all(alt.endswith("not a result.") and caption for _, alt, caption in ran.figures)
-    assert [verdict.name for verdict in ran.verdicts] == list(exercises(chapter))
+    checked = [name for name, exercise in exercises(chapter).items() if not exercise.is_open]
+    assert [verdict.name for verdict in ran.verdicts] == checked
     assert all(verdict.right for verdict in ran.verdicts), [str(v) for v in ran.verdicts if not v.right]
     assert not any(
         cell.source.startswith("show(") and "solution" in cell.metadata.get("tags", []) for cell in ran.cells
@@ -72,7 +74,27 @@ def test_every_exercise_has_a_solution_and_every_checked_one_is_named_in_the_tex
     cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     assert text.count("{exercise-start}") == text.count("{exercise-end}") >= 4
-    assert text.count("{solution-start}") == text.count("{solution-end}") >= len(exercises(chapter))
+    assert text.count("{solution-start}") == text.count("{solution-end}") == text.count("{exercise-start}")
+    assert text.count("{exercise-start}") == len(exercises(chapter))
     for name, exercise in exercises(chapter).items():
-        assert f"*{exercise.level.capitalize()}, {exercise.minutes} minutes,* `{name}`." in text
+        stop = ", to discuss" if exercise.is_open else "."
+        assert f"*{exercise.level.capitalize()}, {exercise.minutes} minutes,* `{name}`{stop}" in text
         assert f"{{exercise-start}} {exercise.title}\n" in text
+
+
+@pytest.mark.parametrize("chapter", [*CHAPTERS, *PAPERS])
+def test_every_exercise_to_discuss_has_a_model_answer_after_it(chapter):
+    cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
+    starts = [number for number, cell in enumerate(cells) if "{exercise-start}" in cell.source]
+    discussed = [number for number in starts if ", to discuss" in cells[number].source]
+    assert len(discussed) == (3 if chapter in PAPERS else 1)
+    for number in discussed:
+        after = cells[number + 1].source
+        assert after.startswith("```{solution-start} ex-") and after.endswith("```{solution-end}\n```")
+        assert len(after.split()) > 50
+
+
+def test_a_question_that_check_takes_one_number_for_asks_for_one():
+    cells = nbformat.read(NOTEBOOKS / "leaks.ipynb", as_version=4).cells
+    (asked,) = [cell.source for cell in cells if "`leaks.best-of-many`" in cell.source]
+    assert "at most and on average" not in asked and "by how much at most can the\naverage gain be?" in asked
