@@ -51,7 +51,7 @@ def test_in_and_out_is_above_diffusion_alone_at_every_count_of_zero_shot(grid):
 def test_in_zero_shot_the_difference_to_memseg_contains_zero_and_recall_is_lower(grid):
     say(
         "in-and-out.md",
-        "In AP its difference to MemSeg contains zero, which does not show that the two are equal; its recall",
+        "In AP its difference to MemSeg contains zero, which does not show that the two are equal;",
     )
     gap = paired(average(grid, "in_and_out", "zero_shot"), average(grid, "memseg", "zero_shot")).t
     assert gap.low < 0 < gap.high
@@ -61,7 +61,7 @@ def test_in_zero_shot_the_difference_to_memseg_contains_zero_and_recall_is_lower
 
 def test_fine_tuned_diffusion_is_above_memseg_in_full_shot_in_every_seed(grid):
     say(
-        "in-and-out.md", "diffusion alone has a higher mean AP than MemSeg in both regimes, in full-shot in every seed."
+        "in-and-out.md", "has a higher mean AP than MemSeg in both regimes, in full-shot in every seed."
     )
     for regime in ("few_shot", "full_shot"):
         assert average(grid, "ddpm", regime).mean() > average(grid, "memseg", regime).mean()
@@ -97,7 +97,7 @@ def test_with_five_positives_every_method_scatters_less_than_none(grid):
 def test_an_honest_threshold_finds_almost_nothing_for_diffusion_in_zero_shot(grid):
     say(
         "in-and-out.md",
-        "precision and recall at that threshold are almost zero. The threshold that is best on the test",
+        "precision and recall at that threshold are almost zero. The threshold that is best",
     )
     honest = [average(grid, "ddpm", "zero_shot", metric).mean() for metric in (PRECISION_HONEST, RECALL_HONEST)]
     assert max(honest) < 0.05
@@ -107,7 +107,7 @@ def test_an_honest_threshold_finds_almost_nothing_for_diffusion_in_zero_shot(gri
 def test_every_printed_gap_of_full_shot_is_below_what_four_seeds_detect():
     say(
         "in-and-out.md",
-        "Every gap between averages is smaller than what four seeds detect, and every interval contains zero",
+        "Every gap between averages is smaller than what four seeds detect, and every interval",
     )
     lines = paper_power_table(n_seeds=4, regime="full_shot").frame
     assert len(lines) and set(lines["claim"]) == {"F8"}
