@@ -23,7 +23,7 @@ from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
 from defectlab.report.stored import stored_runs
 from defectlab.report.stored.grid_tables import stored_grid_claims, stored_grid_counts, stored_grid_means
-from defectlab.report.stored.localisation import stored_ablation, stored_localisation, stored_orderings
+from defectlab.report.stored.localisation import stored_ablation, stored_gaps, stored_localisation, stored_orderings
 from defectlab.report.stored.studies import stored_loss_claims, stored_losses
 from defectlab.report.stored.tables import LEADS, classes_table, overview_table, run_table, stored_findings
 from defectlab.report.student_teacher_tables import printed_table, sources_table
@@ -95,6 +95,7 @@ TABLES: dict[str, Callable[[str], ReportTable]] = {
     "grid_means": stored_grid_means,
     "loss_claims": stored_loss_claims,
     "localisation": stored_localisation,
+    "localisation_gaps": stored_gaps,
     "losses": stored_losses,
     "orderings": stored_orderings,
     "power": lambda paper: paper_power_table(paper=paper),

@@ -5,6 +5,7 @@ import pytest
 from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
 from defectlab.params import resolve
 from defectlab.report import stored
+from defectlab.report.ablation_tables import SHOWN
 from defectlab.report.directives import TABLES, markdown, stored_lines
 from defectlab.report.stored import load_stored
 from defectlab.report.stored.writing import store_run
@@ -16,13 +17,18 @@ VALUES = {"nearest": (0.80, 0.82), "student_teacher": (0.90, 0.93), "wo_seg": (0
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """A stored run on one category of MVTec AD, with two seeds of the floor, the method and an ablation."""
+    return keep(VALUES, tmp_path, monkeypatch)
+
+
+def keep(of_methods, tmp_path, monkeypatch):
+    """Stores a run with the values of each method, the same in every metric."""
     monkeypatch.setattr(stored, "HOME", tmp_path / "stored")
     given = {"dataset": "mvtec", "category": "screw", "data_root": "/home/me/data", "seeds": [0, 1]}
     params = resolve(StudentTeacherParameters, given)
     run = Run.open(tmp_path / "runs", "student_teacher", params)
     about = {"dataset": params.name_in_rows, "regime": "per_category", "n_aug": 0}
-    for method, values in VALUES.items():
-        for metric in ("image_auroc", "pixel_auroc", "aupro"):
+    for method, values in of_methods.items():
+        for metric in SHOWN:
             run.add(
                 run.result(method=method, seed=seed, metric=metric, value=value, **about)
                 for seed, value in enumerate(values)
@@ -48,6 +54,18 @@ def test_the_methods_stand_beside_the_floor_and_the_ablation_below_the_method(ke
     assert rows["drop in AUPRO (95 %)"].tolist()[1].startswith("+6.0 (")
 
 
+def test_every_metric_is_shown_and_has_an_interval_to_the_floor_and_to_destseg(tmp_path, monkeypatch):
+    keep(VALUES | {"destseg": (0.95, 0.94)}, tmp_path, monkeypatch)
+    methods = TABLES["localisation"]("student_teacher").frame
+    assert {"pixel AP, step", "pixel F1, best threshold on the test set", "image AUROC, largest pixel"} < set(methods)
+    table = TABLES["localisation_gaps"]("student_teacher")
+    gaps = table.frame.set_index("metric")
+    assert len(gaps) == len(SHOWN) == 6 and {"I-AUROC", "P-AUROC", "AUPRO", "pixel AP, step"} < set(gaps.index)
+    assert set(gaps["minus the floor (95 %)"]) == {"+10.5 (+4.1 to +16.9)"}
+    assert set(gaps["minus DeSTSeg (95 %)"].str[:6]) == {"-3.0 ("}
+    assert any("DeSTSeg" in note and "DTD" in note for note in table.notes)
+
+
 def test_the_orderings_that_the_rows_can_judge_have_verdicts(kept):
     table = TABLES["orderings"]("student_teacher")
     assert set(table.frame["claim"]) == {"F13"} and len(table.frame) == 3
@@ -61,7 +79,7 @@ def test_pages_of_other_notebooks_leave_it_out(kept):
 
 def test_without_a_stored_run_the_tables_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "HOME", tmp_path)
-    for kind in ("localisation", "stored_ablation", "orderings"):
+    for kind in ("localisation", "localisation_gaps", "stored_ablation", "orderings"):
         assert "none stored yet" in "\n".join(markdown(TABLES[kind]("student_teacher")))
 
 
