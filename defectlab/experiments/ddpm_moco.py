@@ -21,11 +21,12 @@ from defectlab.experiments.contents import contents
 from defectlab.experiments.contrast import Contrast, contrast
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
-from defectlab.experiments.generator_choices import SAMPLERS, Generator, comparators
+from defectlab.experiments.generator_choices import SAMPLERS, Generator, comparator_settings, comparators
 from defectlab.experiments.generator_features import Features, encoder_features, inception_features
 from defectlab.experiments.generators import Comparison, class_conditional, compare_generators, sampler_quality
 from defectlab.experiments.held_images import HeldImages
 from defectlab.provenance import papermill_command
+from defectlab.report.contrastive_plots import class_faces
 from defectlab.report.contrastive_setting import ContrastiveSetting
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
@@ -50,10 +51,13 @@ def load(params: DdpmMocoParameters) -> ClassSplits:
     assert params.image_size is not None and params.scale is not None  # every profile gives them
     diffusion_settings(params)
     sampling_settings(params)
+    if params.compare_generators:
+        comparator_settings(params.profile, comparator_side(params))
     data = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
     for backbone in params.backbones:
         make_backbone(moco_settings(params, backbone))
     _require_batches(params, data)
+    class_faces(data.classes)  # refuses more classes than a figure can tell apart
     least = 2 * len(data.classes)
     if min(params.n_compared or least, params.n_generated or least) < least:
         raise ValueError(
@@ -71,6 +75,11 @@ def diffusion_settings(params: DdpmMocoParameters) -> DiffusionSettings:
     at = tuple(side for side in settings.attention_at if side in sides)
     steps = params.diffusion_steps or settings.steps
     return replace(settings, size=size, attention_at=at, steps=steps, seed=params.generator_seed)
+
+
+def comparator_side(params: DdpmMocoParameters) -> int:
+    """Side of the images of GAN, VAE and flow, in pixels."""
+    return params.comparator_size or diffusion_settings(params).size
 
 
 def sampling_settings(params: DdpmMocoParameters) -> SamplingSettings:
@@ -151,12 +160,15 @@ def export(params: DdpmMocoParameters, made: SyntheticSet) -> pd.DataFrame:
 
 
 def compare(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run) -> Comparison:
-    """GAN, VAE and flow beside diffusion on the same images, or diffusion alone where they are not asked for."""
+    """GAN, VAE and flow beside diffusion on the same images, or diffusion alone where they are not asked for.
+
+    Where the three learn smaller images, all four are judged at that size.
+    """
     assert params.n_compared is not None  # every profile gives it
     generators: dict[str, Generator] = {}
     if params.compare_generators:
         folder, seed = models_folder(run), params.generator_seed
-        size, classical = ddpm.settings.size, ddpm.classical
+        size, classical = comparator_side(params), ddpm.classical
         generators = comparators(params.profile, folder, data.classes, size, classical, params.device, seed)
     generators["ddpm"] = ddpm
     features = features_of(params)

@@ -57,6 +57,8 @@ class DdpmMocoParameters(Parameters):
     steps: int | None = parameter(None, help="of the sampler, a divisor of 1000; None: the preset's", low=1, high=1000)
     guidance: float = parameter(1.0, help="weight of the class in a conditional model; 1: none", low=1, high=20)
     compare_generators: bool = parameter(True, help="train GAN, VAE and flow beside diffusion")
+    comparator_size: int | None = parameter(None, help="side of GAN, VAE and flow; None: the profile's, or image_size",
+                                            low=8, unit="pixels", later=True)  # fmt: skip
     compare_samplers: bool = parameter(True, help="ask the models in other ways and fewer steps")
     compare_conditional: bool = parameter(False, help="train one model for all classes beside one a class")
     n_compared: int | None = parameter(None, help="images that generators are judged on; None: the profile's", low=4)
@@ -106,6 +108,7 @@ class DdpmMocoParameters(Parameters):
         },
         "paper": {
             "image_size": 512,
+            "comparator_size": 64,
             "scale": 1.0,
             "n_generated": 20_000,
             "n_compared": 2000,
@@ -126,6 +129,9 @@ class DdpmMocoParameters(Parameters):
         if self.test_on == "generated" and self.data == "original":
             raise ValueError("test_on, data: tested on generated images, there is nothing left to make them for; "
                              "take data both or augmented")  # fmt: skip
+        if self.comparator_size and self.image_size and self.comparator_size > self.image_size:
+            raise ValueError(f"comparator_size: expected at most image_size {self.image_size}, "
+                             f"got {self.comparator_size}")  # fmt: skip
         if self.guidance > 1 and not self.conditional:
             raise ValueError(f"guidance: {self.guidance} needs conditional true; a model of one class is told none")
 

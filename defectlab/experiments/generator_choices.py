@@ -36,6 +36,33 @@ SAMPLERS: dict[str, tuple[SamplingSettings, ...]] = {
 """Ways to ask a model, by profile; all divide the 1000 levels."""
 
 
+def comparator_settings(
+    profile: str, size: int | None = None, seed: int = 0
+) -> tuple[GanSettings, VaeSettings, FlowSettings]:
+    """Settings of GAN, VAE and flow of a profile.
+
+    Args:
+        profile: ``smoke``, ``laptop`` or ``paper``.
+        size: side of the images in pixels; the preset's where ``None``.
+        seed: of the trainings.
+
+    Raises:
+        ValueError: if one of them cannot have this size.
+    """
+    changes = {"seed": seed} | ({} if size is None else {"size": size})
+    try:
+        return (
+            replace(getattr(GanSettings, profile)(), **changes),
+            replace(getattr(VaeSettings, profile)(), **changes),
+            replace(getattr(FlowSettings, profile)(), **changes),
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"comparator_size: GAN, VAE and flow cannot learn images of {size} pixels ({error}); give them a size of "
+            "their own, such as comparator_size=32, or leave them out with compare_generators=False"
+        ) from error
+
+
 def comparators(
     profile: str,
     folder: Path,
@@ -56,10 +83,7 @@ def comparators(
         device: where to compute.
         seed: of the trainings.
     """
-    changes = {"seed": seed} | ({} if size is None else {"size": size})
-    gan, vae, flow = (
-        replace(getattr(settings, profile)(), **changes) for settings in (GanSettings, VaeSettings, FlowSettings)
-    )
+    gan, vae, flow = comparator_settings(profile, size, seed)
     return {
         "gan": Gan(gan, folder, classes, classical, device),
         "vae": Vae(vae, folder, classes, classical, device),

@@ -129,7 +129,10 @@ def class_faces(classes: Sequence[str]) -> dict[str, tuple[str, str | tuple[int,
     """
     defects = [name for name in classes if name != GOOD]
     if len(defects) > len(_FACES):
-        raise ValueError(f"a figure tells {len(_FACES)} classes of defects apart, got {len(defects)}")
+        raise ValueError(
+            f"classes: a figure tells {len(_FACES)} classes of defects apart, got {len(defects)} "
+            f"({', '.join(defects)}); choose some of them, such as classes={[*defects[: len(_FACES)], GOOD]}"
+        )
     return {GOOD: _NORMAL} | dict(zip(defects, _FACES, strict=False))
 
 
