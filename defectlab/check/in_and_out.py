@@ -69,7 +69,7 @@ EXERCISES = (
     ),
     Exercise(
         name="in_and_out.average",
-        title="An average of deviations",
+        title="An average of standard deviations",
         level="medium",
         minutes=10,
         expected=lambda: [INDEPENDENT, sum(DEVIATIONS) / 3, "upper"],
