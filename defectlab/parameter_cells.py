@@ -89,6 +89,13 @@ def notebook_parameters_cell(path: str | Path) -> str:
 
 def parameter_reference(schema: type[Parameters]) -> str:
     """Markdown table of the parameters: name, type, default, profiles, allowed values, meaning."""
+    head, rows = reference_rows(schema)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def reference_rows(schema: type[Parameters]) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns, and one line a parameter; a cell is empty where there is nothing to say."""
     hints = get_type_hints(schema)
     profiles = list(schema.profiles)
     head = ["name", "type", "default", *profiles, "allowed", "unit", "meaning"]
@@ -100,8 +107,7 @@ def parameter_reference(schema: type[Parameters]) -> str:
         rows.append(
             [f"`{item.name}`", kind, _code(rules["default"]), *chosen, _allowed(rules), rules["unit"], rules["help"]]
         )
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+    return head, rows
 
 
 def _cell_line(node: ast.stmt, comment: str) -> CellLine:

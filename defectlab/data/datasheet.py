@@ -40,15 +40,7 @@ def render_report(report: CheckReport, shown: int | None = SHOWN) -> str:
 def render_datasheet(report: CheckReport) -> str:
     """The datasheet of a copy of a data set, in Markdown; the same copy gives the same text, wherever it lies."""
     entry = get_entry(report.name)
-    about = {
-        "Name": f"`{entry.name}`",
-        "Licence": entry.licence,
-        "Citation": entry.citation,
-        "Home": entry.home,
-        "Layout": entry.layout,
-        "Official counts": official_counts(entry),
-    }
-    lines = [f"# {entry.title}", "", *(f"- **{what}**: {text}" for what, text in about.items() if text)]
+    lines = [f"# {entry.title}", "", *(f"- **{what}**: {text}" for what, text in about(entry).items() if text)]
     lines += ["", "## This copy", "", *(f"- {line}" for line in _count_lines(report))]
     for severity, title in TITLES.items():
         if findings := report.of(severity):
@@ -57,6 +49,18 @@ def render_datasheet(report: CheckReport) -> str:
             lines.append(f"- **{finding.kind}**: {finding.text.replace(report.root + '/', '')}")
             lines += [f"  - `{line}`" for line in _file_lines(finding, report.root, None)]
     return "\n".join(lines) + "\n"
+
+
+def about(entry: Entry) -> dict[str, str]:
+    """What is known of a data set without reading it; an answer may be empty."""
+    return {
+        "Name": f"`{entry.name}`",
+        "Licence": entry.licence,
+        "Citation": entry.citation,
+        "Home": entry.home,
+        "Layout": entry.layout,
+        "Official counts": official_counts(entry),
+    }
 
 
 def official_counts(entry: Entry) -> str:
