@@ -45,12 +45,13 @@ def provenance(device: str = "cpu", command: str = "") -> dict[str, Any]:
         command: line that repeats the run.
 
     Returns:
-        Version of the package, hash of its source, commit, whether tracked files differ from it, versions.
+        Version of the package, hashes of its source and of the part that computes, commit, whether tracked files differ from it, versions.
     """
     commit, dirty = git_state()
     return {
         "defectlab": defectlab.__version__,
         "source": source_hash(),
+        "computing": source_hash(COMPUTING),
         "commit": commit,
         "dirty": dirty,
         "python": platform.python_version(),

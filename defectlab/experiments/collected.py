@@ -57,6 +57,7 @@ def collect(run: Run, params: Parameters, command: str, test: SurfaceDataset) ->
         "device": run.device,
         "cells": len(rows[["method", "regime", "seed"]].drop_duplicates()),
         "missing": [],
+        "source": made.get("computing", ""),
         "seconds": made["seconds"],
         "finished": made["finished"],
         "test_images": images_by_label(test),

@@ -82,6 +82,7 @@ def _rows(grid: Grid, cell: Cell) -> pd.DataFrame:
 def _record(grid: Grid, cells: tuple[Cell, ...], missing: tuple[str, ...], times: pd.DataFrame) -> dict[str, Any]:
     # what may be shown elsewhere: of a path on this machine only the last part
     shown = {name: portable(value) for name, value in grid.parameters.items() if name not in PLACES}
+    sources = {read_mark(grid, cell).get("computing", "") for cell in cells}
     return {
         **{name: value for name, value in grid.as_dict().items() if name not in ("runs", "python", "gpus")},
         "parameters": shown,
@@ -93,6 +94,7 @@ def _record(grid: Grid, cells: tuple[Cell, ...], missing: tuple[str, ...], times
         "seconds": round(float(times["seconds"].sum()), 1),
         "finished": max(times["finished"]),
         "test_images": read_mark(grid, cells[0])["test_images"],
+        "source": sources.pop() if len(sources) == 1 else "",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from defectlab.files import read_json, write_json
 from defectlab.grid.jobs import Cell, Job, failure_path, log_path, mark_path
 from defectlab.grid.plan import Grid
-from defectlab.provenance import git_state, source_hash
+from defectlab.provenance import COMPUTING, git_state, source_hash
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def marked(grid: Grid, job: Job, mark: Path | None = None, since: float | None =
         write_json(failure, {**record, "error": f"{type(error).__name__}: {error}", "finished": _now()})
         raise
     commit, dirty = git_state()
-    made = {"commit": commit, "dirty": dirty, "source": source_hash(), "finished": _now()}
+    hashes = {"source": source_hash(), "computing": source_hash(COMPUTING)}
+    made = {"commit": commit, "dirty": dirty, **hashes, "finished": _now()}
     seconds = {"seconds": round(time.time() - begun, 2)}
     for path in (grid.folder / mark_path(job), *([mark] if mark else [])):
         write_json(path, {**record, **seconds, **made})

@@ -10,6 +10,7 @@ from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.cells import OURS_NOTE, rows_of_one_run, smoke_note, where
 from defectlab.report.identity import GROUPS, in_order, method
 from defectlab.report.published.student_teacher import student_teacher_cells
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.student_teacher_tables import METRICS, per_cent
 from defectlab.report.summary import (
     AUPRO,
@@ -24,7 +25,7 @@ from defectlab.report.summary import (
     summarise,
 )
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, evidence, of_ordering
+from defectlab.report.verdict import evidence, of_ordering
 
 FULL = "student_teacher"
 SHOWN = (IMAGE_AUROC, IMAGE_AUROC_MAX, PIXEL_AUROC, PIXEL_AP, PIXEL_F1, AUPRO)
@@ -45,7 +46,7 @@ def ablation_table(rows: pd.DataFrame) -> ReportTable:
     keys = [FULL, *(identity.key for identity in GROUPS["ablations"])]
     lines = [line for key in keys for line in _ablation_lines(key, rows)]
     caption = f"Student-teacher, Table 6: ablation on MVTec AD in the paper, here on {where(rows)}"
-    said = (_DROP_NOTE, _SEG_NOTE, OURS_NOTE, ORDERING_RULE, *smoke_note(rows))
+    said = (_DROP_NOTE, _SEG_NOTE, OURS_NOTE, RULES_NOTE, *smoke_note(rows))
     return ReportTable(pd.DataFrame(lines), caption, said)
 
 

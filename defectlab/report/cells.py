@@ -6,8 +6,9 @@ import pandas as pd
 
 from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report.identity import method
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import mean_and_sd, require_rows
-from defectlab.report.verdict import CELL_RULE, Verdict, is_comparable
+from defectlab.report.verdict import Verdict, is_comparable
 
 OURS_NOTE = "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds."
 
@@ -82,7 +83,7 @@ def smoke_note(rows: pd.DataFrame) -> tuple[str, ...]:
 
 def notes(rows: pd.DataFrame, *protocol: str) -> tuple[str, ...]:
     """Sentences under a table: protocol, how ours are stated, the rule, what is not comparable."""
-    said = [*protocol, OURS_NOTE, CELL_RULE]
+    said = [*protocol, OURS_NOTE, RULES_NOTE]
     if not is_comparable(rows):
         said.append(
             f"Here: {where(rows)}, not the paper's data at the paper profile, so absolute values are not comparable; "

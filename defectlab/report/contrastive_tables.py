@@ -8,12 +8,14 @@ import pandas as pd
 
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.cells import rows_of_one_run, smoke_note, where
+from defectlab.report.compared import BASIS, basis, basis_in_words, basis_notes
 from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, evidence, of_ordering
+from defectlab.report.verdict import evidence, of_ordering
 
 GENERATORS = ("ddpm", "gan", "vae", "flow")
 
@@ -29,7 +31,7 @@ COMPARED = (
 _EFFECT_NOTES = (
     "Differences paired by seed, mean and 95 % interval; the backbone is frozen, and a linear head tells what it is "
     "worth. Norm: length of the mean embedding of the improved loss, 1 where all images have become one point.",
-    ORDERING_RULE,
+    RULES_NOTE,
 )
 _COLUMN = {
     "frechet": "Frechet distance",
@@ -47,8 +49,13 @@ _GENERATOR_NOTE = (
     "Mean ± standard deviation over seeds; distances are to real images that no generator saw, less is nearer. "
     "Diversity: mean distance of two images over that of two real ones. Closer: chance that an image lies nearer to "
     "its nearest training image than a held-out real one does; one half is as in reality, 1 a copy. Copies: share of "
-    "images nearer than every held-out one."
+    "images nearer than every held-out one. Real training images: without their augmented versions."
 )
+_COST_NOTE = (
+    "The budgets are not equal: seconds of training stand beside, and what they are of those of diffusion. Seconds an "
+    "image are those of a full batch."
+)
+_RATIO = "training, of DDPM's"
 
 
 def effect(
@@ -110,25 +117,45 @@ def generators_table(rows: pd.DataFrame, real: Mapping[str, float] | None = None
 
     Args:
         rows: result rows of one data set and one profile; those of generators are shown, but for metrics of one class.
-        real: the same metrics of the real training images, shown above as what a generator can be compared with.
+        real: the same metrics of as many real training images, shown above as what a generator can be compared with.
 
     Raises:
         ValueError: if the rows mix data sets or profiles, or have no such row.
     """
     rows = rows_of_one_run(rows)
     own = rows[rows["method"].isin(GENERATORS) & ~rows["regime"].astype(str).str.contains("/")]
-    names = list(dict.fromkeys(own["metric"]))
+    names = [name for name in dict.fromkeys(own["metric"]) if name not in BASIS]
+    names = [name for name in names if not name.startswith(f"{BASIS[0]}_")]
     shown = [name for name in names if not any(name != stem and name.startswith(f"{stem}_") for stem in names)]
     if not shown:
         raise ValueError(f"no rows of generators; the rows have methods {', '.join(sorted(set(rows['method'])))}")
-    lines = []
+    trained, lines = by_seed(own, method="ddpm", metric="train_seconds"), []
     if real:
-        lines.append({"generator": "Training images", **{_COLUMN.get(m, m): _number(m, [real.get(m)]) for m in shown}})
+        cells = {_COLUMN.get(m, m): _number(m, [real.get(m)]) for m in shown}
+        lines.append({"generator": "Real training images", **_with_ratio(cells, "–", trained)})
     for identity in in_order(set(own["method"])):
-        cells = {_COLUMN.get(m, m): _number(m, list(by_seed(own, method=identity.key, metric=m))) for m in shown}
-        lines.append({"generator": identity.name, **cells})
-    caption = f"Generators on the same data and budget: {where(rows)}"
-    return ReportTable(pd.DataFrame(lines), caption, (_GENERATOR_NOTE, *smoke_note(rows)))
+        values = {m: by_seed(own, method=identity.key, metric=m) for m in shown}
+        cells = {_COLUMN.get(m, m): _number(m, list(found)) for m, found in values.items()}
+        ratio = _ratio(values.get("train_seconds", trained[:0]), trained)
+        lines.append({"generator": identity.name, **_with_ratio(cells, ratio, trained)})
+    caption = f"Generators that learnt the same images: {where(rows)}{basis_in_words(basis(own))}"
+    notes = (_GENERATOR_NOTE, *((_COST_NOTE,) if len(trained) else ()), *basis_notes(own), *smoke_note(rows))
+    return ReportTable(pd.DataFrame(lines), caption, notes)
+
+
+def _ratio(seconds: pd.Series, trained: pd.Series) -> str:
+    """Seconds of training over those of diffusion, in per cent."""
+    return f"{seconds.mean() / trained.mean():.0%}" if len(seconds) and len(trained) else "–"
+
+
+def _with_ratio(cells: Mapping[str, str], ratio: str, trained: pd.Series) -> dict[str, str]:
+    """The cells with the share of the training behind its seconds; as they are where diffusion has no seconds."""
+    if not len(trained):
+        return dict(cells)
+    seconds, found = _COLUMN["train_seconds"], dict[str, str]()
+    for name, cell in cells.items():
+        found |= {name: cell} | ({_RATIO: ratio} if name == seconds else {})
+    return found
 
 
 def _number(metric: str, values: Sequence[float | None]) -> str:

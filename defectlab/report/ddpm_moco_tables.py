@@ -9,6 +9,7 @@ import pandas as pd
 from defectlab.data.base import GOOD
 from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report.cells import OURS_NOTE, our_cells, rows_of_one_run, smoke_note, where
+from defectlab.report.compared import IMAGES, basis, basis_in_words, basis_notes
 from defectlab.report.contrastive_setting import (
     BACKBONES,
     MAP_STEP,
@@ -22,9 +23,10 @@ from defectlab.report.contrastive_setting import (
 from defectlab.report.identity import in_order, method
 from defectlab.report.published import load
 from defectlab.report.published.moco import CLASSES, TABLE_2_METHODS, moco_cells
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import CELL_RULE, evidence, of_cell
+from defectlab.report.verdict import evidence, of_cell
 
 _STEMS = ("fid", "inception_score", "frechet", "kid", "kernel")
 """Metrics of Table 1: the paper's two, and distances that it does not print."""
@@ -65,7 +67,9 @@ def generation_table(rows: pd.DataFrame) -> ReportTable:
         if column in printed or len(values_of(rows, "ddpm", column))
     ]
     caption = f"DDPM-MoCo, Table 1: the paper on its aluminium plates, here on {where(rows)}"
-    return ReportTable(pd.DataFrame(lines), caption, _notes(rows, _TABLE_1_NOTE))
+    own = rows[rows["method"] == "ddpm"]
+    notes = _notes(rows, _TABLE_1_NOTE, *basis_notes(own))
+    return ReportTable(pd.DataFrame(lines), f"{caption}{basis_in_words(basis(own) | {IMAGES: ()})}", notes)
 
 
 def average_precision_table(rows: pd.DataFrame, setting: ContrastiveSetting | str | None = None) -> ReportTable:
@@ -117,7 +121,9 @@ def published_precision_table() -> ReportTable:
 def _line_1(rows: pd.DataFrame, column: str, paper: float | None) -> dict[str, object]:
     stem, name = _split(column)
     ours = values_of(rows, "ddpm", column)
-    place = {"class": shown_class(name)}
+    counts = values_of(rows, "ddpm", IMAGES if name == "all" else f"{IMAGES}_{name}")
+    here = ", ".join(str(int(n)) for n in sorted(set(counts))) if len(ours) else ""
+    place = {"class": shown_class(name), "images a side": here or "–"}
     return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2)}
 
 
@@ -185,4 +191,4 @@ def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> lis
 def _notes(rows: pd.DataFrame, *protocol_notes: str) -> tuple[str, ...]:
     private = f"Here: {where(rows)}; the paper's images are private, so no absolute value is comparable, and the "
     private += "verdicts on the claims concern orderings."
-    return (*protocol_notes, OURS_NOTE, CELL_RULE, private, *smoke_note(rows))
+    return (*protocol_notes, OURS_NOTE, RULES_NOTE, private, *smoke_note(rows))

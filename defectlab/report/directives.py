@@ -21,6 +21,7 @@ from defectlab.report.ddpm_moco_tables import published_precision_table
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
+from defectlab.report.rules import RULES_NOTE, linked
 from defectlab.report.stored import stored_runs
 from defectlab.report.stored.grid_tables import stored_grid_claims, stored_grid_counts, stored_grid_means
 from defectlab.report.stored.localisation import stored_ablation, stored_gaps, stored_localisation, stored_orderings
@@ -28,7 +29,6 @@ from defectlab.report.stored.studies import stored_loss_claims, stored_losses
 from defectlab.report.stored.tables import LEADS, classes_table, overview_table, run_table, stored_findings
 from defectlab.report.student_teacher_tables import printed_table, sources_table
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def claims_table(paper: str) -> ReportTable:
     """Claims of a paper with what was printed; verdicts are shown where results are."""
     frame = scoreboard(None, paper)[["claim", "statement", "where", "tested", "remark"]]
-    return ReportTable(frame, f"Claims under test, {len(load_claims(paper))} in all", (ORDERING_RULE, CELL_RULE))
+    return ReportTable(frame, f"Claims under test, {len(load_claims(paper))} in all", (RULES_NOTE,))
 
 
 def published_table(paper: str) -> ReportTable:
@@ -112,7 +112,7 @@ def markdown(table: ReportTable) -> list[str]:
     for row in [list(table.frame.columns), *table.frame.itertuples(index=False)]:
         for place, cell in enumerate(row):
             lines.append(f"{'* -' if place == 0 else '  -'} {cell}")
-    return [*lines, "```", "", *(f"{note}\n" for note in table.notes)]
+    return [*lines, "```", "", *(f"{linked(note)}\n" for note in table.notes)]
 
 
 def stored_lines(dataset: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -49,7 +50,7 @@ class ReportTable:
     Attributes:
         frame: cells as text or numbers, one row a line.
         caption: what the table shows.
-        notes: protocol, rule of the verdict, what is not comparable; one sentence each.
+        notes: protocol, rule of the verdict, what is not comparable; one sentence each, code in backquotes.
     """
 
     frame: pd.DataFrame
@@ -63,7 +64,7 @@ class ReportTable:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in self.frame.columns)
         body = "".join(f"<tr>{_html_row(list(row))}</tr>" for row in self.frame.itertuples(index=False))
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        notes = "".join(f"<p>{_html_note(note)}</p>" for note in self.notes)
         # Focusable, so that the keyboard scrolls a table wider than a telephone.
         return (
             f'<div class="defectlab-table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'
@@ -178,6 +179,11 @@ def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]
     if not set(wanted) & set(printed):
         raise ValueError(f"DIAG prints values for n_aug {', '.join(map(str, printed))}; asked for {wanted}")
     return wanted
+
+
+def _html_note(note: str) -> str:
+    """Text between backquotes is code, as in the pages that are written in Markdown."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(note))
 
 
 def _html_row(cells: list[object]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import defectlab
+from defectlab import provenance
 from defectlab.data.entries import ENTRIES
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.params import Parameters
@@ -90,6 +91,18 @@ def test_a_run_comes_back_with_every_row_and_what_makes_it_again(finished, home)
     assert run.seeds == (0, 1)
     assert run.test_images == {"normal": 6, "defective": 2, "groups": 8}
     assert "stored run kolektor" in str(run.provenance)
+
+
+def test_rows_of_older_code_say_so_and_those_of_an_unknown_one_name_their_commit_alone(finished, home, monkeypatch):
+    keep(finished())
+    run = load_stored("kolektor")
+    assert run.source == provenance.source_hash(provenance.COMPUTING)
+    assert stored.OLDER not in " ".join(run.notes) and f"commit {run.commit}" in run.notes[1]
+    assert stored.OLDER in replace(run, source="0" * 12).notes[1]
+    assert stored.OLDER not in replace(run, source="").notes[1]
+    record = home / "kolektor" / "run.json"
+    record.write_text(json.dumps({k: v for k, v in json.loads(record.read_text()).items() if k != "source"}))
+    assert load_stored("kolektor").source == ""
 
 
 def test_no_place_of_a_machine_is_stored(finished, home):

@@ -18,12 +18,15 @@ from typing import Any
 import pandas as pd
 
 from defectlab.files import fingerprint, read_json
+from defectlab.provenance import COMPUTING, source_hash
 from defectlab.report.provenance_strip import Provenance
 from defectlab.results import read_results
 
 HOME = Path(__file__).resolve().parent
 RESULTS, RECORD = "results.csv", "run.json"
 REGIMES = ("zero_shot", "few_shot", "full_shot")
+OLDER = "The code that computes has changed since, so that another run may give other numbers."
+"""Said of stored rows whose source is known to differ from today's."""
 IN_ROWS = ("profile", "dataset", "regime", "n_aug", "seeds")
 """Parameters that each result row states."""
 
@@ -50,6 +53,7 @@ class StoredRun:
         note: what a reader must know before comparing, such as that the copy of the data is reduced.
         test_images: normal and defective test images and their groups, empty where the run kept no scores.
         rows: result rows, as `defectlab.results.to_frame` gives them.
+        source: hash of the code that computed them, empty where it was not recorded.
     """
 
     name: str
@@ -69,6 +73,7 @@ class StoredRun:
     note: str
     test_images: Mapping[str, int]
     rows: pd.DataFrame = field(repr=False, compare=False)
+    source: str = ""
 
     def __post_init__(self) -> None:
         for name in ("title", "command", "note"):
@@ -99,6 +104,12 @@ class StoredRun:
         return fingerprint({name: value for name, value in self.parameters.items() if name not in IN_ROWS})
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before comparing, and what made the rows."""
+        older = (OLDER,) if self.source not in ("", source_hash(COMPUTING)) else ()
+        return self.note, " ".join([self.provenance.sentence, *older])
+
+    @property
     def provenance(self) -> Provenance:
         """The strip under its table."""
         return Provenance(
@@ -127,9 +138,9 @@ def load_stored(name: str, root: Path | None = None) -> StoredRun:
     if not (folder / RECORD).is_file():
         raise ValueError(f"no stored run {name!r}; there are: {', '.join(_names(root)) or 'none stored'}")
     record = read_json(folder / RECORD)
-    expected = {item.name for item in fields(StoredRun)} - {"name", "rows"}
-    if set(record) != expected:
-        wrong = ", ".join(sorted(set(record) ^ expected))
+    expected = {item.name for item in fields(StoredRun)} - {"name", "rows", "source"}
+    if set(record) - {"source"} != expected:
+        wrong = ", ".join(sorted((set(record) - {"source"}) ^ expected))
         raise ValueError(f"{folder / RECORD}: missing or unknown: {wrong}; store the run again")
     record["seeds"] = tuple(record["seeds"])
     return StoredRun(name=name, rows=read_results(folder / RESULTS), **record)

@@ -45,7 +45,7 @@ def _joined(
         frame.insert(0, "regime", regime)
         frame.insert(0, "data", study.dataset)
         frames.append(frame)
-        notes |= dict.fromkeys([f"{study.dataset}, {regime}, {study.profile} profile: {study.note}", *table.notes])
+        notes |= dict.fromkeys([*study.notes, *table.notes])
     if not frames:
         return ReportTable(pd.DataFrame([{"data": _NOTHING, "regime": "–"}]), caption)
     return ReportTable(pd.concat(frames, ignore_index=True).fillna("–"), caption, tuple(notes))

@@ -12,6 +12,7 @@ from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.claims import findings_table
 from defectlab.report.identity import Method, in_order, method
 from defectlab.report.operating_points import operating_points
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored.grids import StoredGrid, stored_grids
 from defectlab.report.style import Plot
 from defectlab.report.summary import (
@@ -30,7 +31,7 @@ from defectlab.report.summary import (
     summarise,
 )
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, Verdict
+from defectlab.report.verdict import Verdict
 
 LEADS = {"in_and_out": ("in_and_out", ("memseg", "ddpm")), "diag": ("diag", ("memseg",))}
 """The method that a grid is about, and those whose difference to it is shown."""
@@ -103,7 +104,7 @@ def stored_grid_claims(paper: str, root: Path | None = None) -> ReportTable:
                     "verdict": Verdict(finding["verdict"]).marked,
                 }
             )
-    return _table(lines, "Claims that the stored grids can judge", paper, root, ORDERING_RULE)
+    return _table(lines, "Claims that the stored grids can judge", paper, root, RULES_NOTE)
 
 
 def stored_grid_plots(
@@ -156,5 +157,5 @@ def _table(lines: list[dict[str, str]], caption: str, paper: str, root: Path | N
     if not lines:
         return ReportTable(pd.DataFrame([{"data set": "none stored", "regime": "–"}]), caption)
     grids = stored_grids(paper, root=root)
-    notes = [note for grid in grids for note in (grid.note, f"Made by `{grid.command}`, commit {grid.commit}.")]
+    notes = [note for grid in grids for note in grid.notes]
     return ReportTable(pd.DataFrame(lines).fillna("–"), caption, (*dict.fromkeys(notes), NOTE, *more))

@@ -17,9 +17,10 @@ from typing import Any
 import pandas as pd
 
 from defectlab.files import read_json, slug, write_json, write_text
+from defectlab.provenance import COMPUTING, source_hash
 from defectlab.report import stored
 from defectlab.report.provenance_strip import Provenance
-from defectlab.report.stored import RESULTS
+from defectlab.report.stored import OLDER, RESULTS
 from defectlab.results import read_results
 
 RECORD = "grid.json"
@@ -53,6 +54,7 @@ class StoredGrid:
         note: what a reader must know before comparing, such as that the copy of the data is reduced.
         test_images: normal and defective test images and their groups.
         rows: result rows, as `defectlab.results.to_frame` gives them.
+        source: hash of the code that computed them, empty where it was not recorded.
     """
 
     name: str
@@ -75,6 +77,7 @@ class StoredGrid:
     note: str
     test_images: Mapping[str, int]
     rows: pd.DataFrame = field(repr=False, compare=False)
+    source: str = ""
 
     def __post_init__(self) -> None:
         for name in ("title", "command", "note"):
@@ -93,6 +96,12 @@ class StoredGrid:
                 raise ValueError(
                     f"stored grid {self.name}: expected {column} {sorted(values)}, its rows have {sorted(found)}"
                 )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before comparing, and what made the rows."""
+        older = (OLDER,) if self.source not in ("", source_hash(COMPUTING)) else ()
+        return self.note, " ".join([self.provenance.sentence, *older])
 
     @property
     def provenance(self) -> Provenance:
@@ -157,9 +166,9 @@ def load_stored_grid(name: str, root: Path | None = None) -> StoredGrid:
     if not (folder / RECORD).is_file():
         raise ValueError(f"no stored grid {name!r}; there are: {', '.join(_names(root)) or 'none stored'}")
     record = read_json(folder / RECORD)
-    expected = {item.name for item in fields(StoredGrid)} - {"name", "rows"}
-    if set(record) != expected:
-        wrong = ", ".join(sorted(set(record) ^ expected))
+    expected = {item.name for item in fields(StoredGrid)} - {"name", "rows", "source"}
+    if set(record) - {"source"} != expected:
+        wrong = ", ".join(sorted((set(record) - {"source"}) ^ expected))
         raise ValueError(f"{folder / RECORD}: missing or unknown: {wrong}; store the grid again")
     record.update({key: tuple(record[key]) for key in TUPLES})
     return StoredGrid(name=name, rows=read_results(folder / RESULTS), **record)
@@ -188,6 +197,7 @@ def _record(folder: Path) -> dict[str, Any]:
     return {
         **{key: collected[key] for key in same},
         **{key: tuple(collected[key]) for key in TUPLES},
+        "source": collected.get("source", ""),
         "minutes": round(collected["seconds"] / 60, 1),
         "date": collected["finished"][:10],
     }

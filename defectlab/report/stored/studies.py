@@ -9,9 +9,10 @@ import pandas as pd
 from defectlab.report.claims import findings_table
 from defectlab.report.contrastive_setting import MAP_STEP
 from defectlab.report.contrastive_tables import loss_effect_table
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored.grids import StoredGrid, stored_grids
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, Verdict
+from defectlab.report.verdict import Verdict
 
 STUDIES = {"ddpm_moco": "ddpm_moco_study"}
 """Paper to the name of its study, as stored grids have it."""
@@ -40,7 +41,7 @@ def stored_losses(paper: str = "ddpm_moco", metric: str = MAP_STEP, root: Path |
         return ReportTable(pd.DataFrame([{"data": _NOTHING, "verdict": "–"}]), caption)
     frame = pd.concat(frames, ignore_index=True)
     columns = ["data", "profile", *[name for name in frame.columns if name not in ("data", "profile")]]
-    notes = dict.fromkeys([*(study.note for study in studies), *tables[0].notes])
+    notes = dict.fromkeys([*(note for study in studies for note in study.notes), *tables[0].notes])
     return ReportTable(frame[columns], caption, tuple(notes))
 
 
@@ -75,7 +76,8 @@ def stored_loss_claims(paper: str = "ddpm_moco", root: Path | None = None) -> Re
     caption = "Claims that the stored studies can judge"
     if not lines:
         return ReportTable(pd.DataFrame([{"claim": _NOTHING, "verdict": "–"}]), caption)
-    return ReportTable(pd.DataFrame(lines), caption, (ORDERING_RULE,))
+    made = dict.fromkeys(note for study in _studies(paper, root) for note in study.notes)
+    return ReportTable(pd.DataFrame(lines), caption, (*made, RULES_NOTE))
 
 
 def _studies(paper: str, root: Path | None) -> tuple[StoredGrid, ...]:

@@ -11,10 +11,11 @@ from defectlab.evaluation.seeds import SeedSummary
 from defectlab.evaluation.uncertainty import Interval
 from defectlab.report.claims import findings_table
 from defectlab.report.identity import Method, in_order, method
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored import StoredRun
 from defectlab.report.summary import AP_STEP, PRECISION, RECALL, by_seed, mean_and_sd, paired, require_rows, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, Verdict
+from defectlab.report.verdict import Verdict
 
 BASELINES = ("memseg", "none")
 HONEST = ("precision_validation", "recall_validation")
@@ -117,7 +118,7 @@ def stored_findings(runs: Sequence[StoredRun]) -> ReportTable:
                 )
     names = ", ".join(dict.fromkeys(run.dataset for run in runs)) or "–"
     caption = f"Claims that the stored runs on {names} can judge"
-    notes = ("Differences are of other data than the paper's: only their sign is judged.", ORDERING_RULE)
+    notes = ("Differences are of other data than the paper's: only their sign is judged.", RULES_NOTE)
     return _table(lines, ("claim", "ordering", "verdict"), caption, notes)
 
 

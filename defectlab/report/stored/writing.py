@@ -87,6 +87,7 @@ def _record(run_folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
         "minutes": round(made["seconds"] / 60, 1),
         "date": made["finished"][:10],
         "test_images": _test_images(run_folder),
+        "source": made.get("computing", ""),
     }
 
 

@@ -1,0 +1,23 @@
+"""Where the rules of the verdicts stand, in one line for the notes of every table that has verdicts."""
+
+from __future__ import annotations
+
+from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
+
+RULES_NOTE = "Verdicts follow the rules on the page Claims under test."
+SEVERAL_RULE = (
+    "Where several stored runs speak to a claim, each has its own verdict. On the scoreboard the claim is reproduced "
+    "when it is on every one of them, not reproduced when it is on none, and partly reproduced otherwise."
+)
+LABEL = "verdict-rules"
+"""Of the section of the book that states the rules."""
+
+
+def linked(note: str) -> str:
+    """A note as MyST, with a link to the rules in place of the name of their page."""
+    return note.replace("the rules on the page Claims under test", f"{{ref}}`the rules <{LABEL}>`")
+
+
+def rules() -> tuple[str, ...]:
+    """The rules in full: of an ordering, of a cell, and of a claim that several stored runs judge."""
+    return ORDERING_RULE, CELL_RULE, SEVERAL_RULE
