@@ -4,9 +4,10 @@
     python benchmarks/moco.py
     python benchmarks/moco.py --backbone resnet50 --size 224 --batch-size 32 --queue 16384 --device cuda
 
-lightly's step is the one of its own example for MoCo v2: two encoders with its projection heads, its memory bank, its
-loss and its momentum update. `views` adds the making of views: lightly's transform runs on PIL images one by one, ours
-on the batch.
+Ours is `MoCoTrainer.train_step`, as a training calls it, with its memory format and precision. lightly's step is the
+one of its own example for MoCo v2: two encoders with its projection heads, its memory bank, its loss and its momentum
+update. `views` adds the making of views: lightly's transform runs on PIL images one by one, ours on the batch; without
+it both get their views as they are.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ import argparse
 import copy
 import sys
 import time
+import warnings
 from collections.abc import Callable
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from defectlab.data.base import GOOD, MappedDataset, Record, Sample
 from defectlab.detection.moco import laptop
 from defectlab.detection.moco.augmentations import PRESETS
-from defectlab.detection.moco.losses import contrastive_loss
-from defectlab.detection.moco.model import MoCo, make_backbone
-from defectlab.detection.moco.momentum import momentum_update
+from defectlab.detection.moco.model import make_backbone
 from defectlab.detection.moco.settings import MoCoSettings
+from defectlab.detection.moco.training import MoCoTrainer
 from defectlab.devices import pick_device
 
 MISSING = """lightly is not installed, so there is nothing to compare with. It is part of the extra `comparison`:
@@ -36,21 +39,27 @@ MISSING = """lightly is not installed, so there is nothing to compare with. It i
 Step = Callable[[Tensor, Tensor], None]
 
 
-def our_step(settings: MoCoSettings, device: torch.device) -> Step:
-    """One training step on two views."""
-    model = MoCo(settings).to(device).train()
-    optimiser = torch.optim.SGD(model.query.parameters(), lr=settings.lr, momentum=0.9, weight_decay=1e-4)
-    generator = torch.Generator().manual_seed(0)
+def make_trainer(settings: MoCoSettings, device: torch.device) -> MoCoTrainer:
+    """The trainer that is shipped, on as many grey images as a batch takes; the steps get images of their own."""
+    records = [Record(f"grey/{i}", 0) for i in range(settings.batch_size)]
+    grey = torch.full((3, settings.size, settings.size), 0.5)
+    size = (settings.size, settings.size)
+    dataset = MappedDataset(lambda record: Sample(grey, None, 0, GOOD, "", record.id), "grey", "train", records, size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the queue is larger than this data set, which is not learnt from
+        trainer = MoCoTrainer(dataset, settings, device=str(device))
+    trainer.model.train()
+    return trainer
+
+
+def our_step(trainer: MoCoTrainer) -> Step:
+    """One step of the trainer on views that are given: its preset of views is replaced while the step runs."""
+    generator, preset = torch.Generator().manual_seed(0), trainer.settings.augmentation
 
     def step(first: Tensor, second: Tensor) -> None:
-        queries = model.query(first)
-        momentum_update(model.key, model.query, settings.m)
-        keys = model.keys(second, generator)
-        loss = contrastive_loss(queries, keys, model.queue.keys, settings.temperature, settings.loss)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        model.queue.enqueue(keys)
+        given = iter((first, second))
+        with patch.dict(PRESETS, {preset: lambda *_: next(given)}):
+            trainer.train_step(first, generator)
 
     return step
 
@@ -85,13 +94,12 @@ def peer_step(settings: MoCoSettings, device: torch.device) -> Step:
     return step
 
 
-def with_our_views(step: Step, settings: MoCoSettings, device: torch.device) -> Step:
-    """The step with the making of both views in front, from bytes on the device."""
-    views, generator = PRESETS[settings.augmentation], torch.Generator().manual_seed(0)
+def with_our_views(trainer: MoCoTrainer) -> Step:
+    """One step of the trainer as it is, from bytes on the device."""
+    generator = torch.Generator().manual_seed(0)
 
     def whole(images: Tensor, _: Tensor) -> None:
-        batch = (images * 255).to(torch.uint8).to(device)
-        step(*(views(batch, settings.size, generator) for _ in range(2)))
+        trainer.train_step((images * 255).to(torch.uint8).to(trainer.device), generator)
 
     return whole
 
@@ -137,10 +145,10 @@ def main() -> None:
     torch.manual_seed(0)
     settings = laptop(backbone=args.backbone, size=args.size, batch_size=args.batch_size, queue=args.queue)
     images = torch.rand(args.batch_size, 3, args.size, args.size).to(device)
-    ours, peer = our_step(settings, device), peer_step(settings, device)
+    trainer, peer = make_trainer(settings, device), peer_step(settings, device)
     pairs = {
-        "step": (ours, peer),
-        "views and step": (with_our_views(ours, settings, device), with_peer_views(peer, settings, device)),
+        "step": (our_step(trainer), peer),
+        "views and step": (with_our_views(trainer), with_peer_views(peer, settings, device)),
     }
     print(f"{args.backbone}, {args.size} px, batch {args.batch_size}, queue {args.queue}, {device}, ", end="")
     print(f"{torch.get_num_threads()} threads, median of {args.rounds} rounds of {args.steps} steps")
