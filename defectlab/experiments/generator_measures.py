@@ -21,13 +21,12 @@ from defectlab.evaluation import (
 )
 from defectlab.experiments.equal_draws import drawn, equal_counts
 from defectlab.experiments.generator_features import Features
+from defectlab.report.compared import FEATURES, IMAGES
 
 ALL = "all"
 """Stands for all classes at once."""
 PIXELS = 32
 """Side that images are brought to, at most, before they are compared pixel by pixel."""
-COMPARED, DIMENSION = "images_compared", "features_compared"
-"""Metrics that say how to read a distance: images on each side of it, and numbers that an image is described by."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class Judge:
         for name in (ALL, *self.classes):
             found = self._spread(made.of(name).features, real.of(name).features)
             values |= {f"{metric}{_suffix(name)}": value for metric, value in found.items()}
-        return values | {DIMENSION: made.features.shape[1]}
+        return values | {FEATURES: made.features.shape[1]}
 
     def _few(self, seen: Seen) -> Seen:
         """As many images of each class as are compared."""
@@ -157,7 +156,7 @@ class Judge:
         if self.features.logits is not None:
             parts = min(10, len(made) // 2)  # ten as published, fewer where there are few images
             values["inception_score"] = inception_score(self.features.logits(made), parts).mean
-        return values | {COMPARED: len(made)}
+        return values | {IMAGES: len(made)}
 
     def _distances(self, made: Tensor, real: Tensor) -> dict[str, float]:
         return {

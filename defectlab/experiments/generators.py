@@ -18,6 +18,7 @@ from defectlab.experiments.equal_draws import at_side
 from defectlab.experiments.generator_choices import Generator, common_classes, learnt_from
 from defectlab.experiments.generator_features import Features
 from defectlab.experiments.generator_measures import ALL, Judge
+from defectlab.report.compared import SIDE
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classes import of_classes
@@ -217,7 +218,7 @@ def _measured(judge: Judge, generator: Generator, made: SyntheticSet, side: int)
     costs = {
         "train_seconds": sum(generator.seconds.values()),
         "draw_seconds": _timed(generator, made, min(len(made), SPEED_OF), judge.seed)[1],
-        "side": side,
+        SIDE: side,
         "parameters": sum(parameter_count(network) for network in {m.network for m in generator.models.values()}),
     }
     return _metrics(judge(at_side(made, side)) | costs)

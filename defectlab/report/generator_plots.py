@@ -11,6 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from defectlab.data.base import SurfaceDataset
+from defectlab.report.compared import FEATURES, IMAGES
 from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import METHODS, method
@@ -38,7 +39,8 @@ def sampler_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = ""
 
     Args:
         frame: columns ``sampler`` (a name of `SAMPLERS`), ``steps``, ``seconds`` an image and ``distance``; rows of
-            several seeds are averaged, their range is drawn.
+            several seeds are averaged, their range is drawn. ``images``, how many stand on each side of a distance,
+            and ``features`` are said where they are there.
         profile: a smoke run is watermarked.
         title: heading of the figure.
         metric: distance to draw, where the frame has a column ``metric``.
@@ -64,7 +66,8 @@ def sampler_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = ""
         for axes, label in zip(panels, ("Steps (network calls an image)", "Seconds an image"), strict=True):
             axes.set(xscale="log", xlabel=label)
             _plain(axes.xaxis)
-        panels[0].set(ylabel=distance, yscale=_scale(frame["distance"]))
+        taken = _taken_on(frame.get("images"), frame.get("features"))
+        panels[0].set(ylabel="\n".join(filter(None, (distance, taken))), yscale=_scale(frame["distance"]))
         steps = sorted({int(n) for n in frame["steps"]})
         panels[0].set_xticks(steps, [str(n) for n in steps])
         panels[0].set_xticks([], minor=True)
@@ -74,7 +77,8 @@ def sampler_curves(frame: pd.DataFrame, profile: str = "laptop", title: str = ""
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle(title)
         watermark(figure, profile)
-    alt = f"{distance} to real images by steps and by seconds an image; less is nearer. {' '.join(said)}"
+    about = f" ({taken})" if taken else ""
+    alt = f"{distance} to real images{about} by steps and by seconds an image; less is nearer. {' '.join(said)}"
     return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
 
 
@@ -93,6 +97,8 @@ def conditional_curves(frame: pd.DataFrame, profile: str = "laptop", title: str 
     """
     chosen = _of_metric(frame[frame["class"] == "all"], metric)
     distance = protocol(metric).split(",")[0]
+    there = frame[frame["class"] == "all"] if "metric" in frame.columns else frame[:0].assign(metric="")
+    taken = _taken_on(*(there[there["metric"] == name]["value"] for name in (IMAGES, FEATURES)))
     means = chosen.groupby(["model", "guidance", "share"], as_index=False)["value"].mean()
     arms = list(dict.fromkeys(zip(means["model"].astype(str), means["guidance"].astype(float), strict=True)))
     said = []
@@ -108,13 +114,15 @@ def conditional_curves(frame: pd.DataFrame, profile: str = "laptop", title: str 
                 f"{name}: {value:.2f} at {share:.0%} of the steps." for share, value in zip(shares, values, strict=True)
             ]
         shares = sorted(set(means["share"].astype(float)))
-        axes.set(xscale="log", xlabel="Training steps, of all class models together", ylabel=distance)
+        axes.set(xscale="log", xlabel="Training steps, of all class models together")
+        axes.set_ylabel("\n".join(filter(None, (distance, taken))))
         axes.set_xticks(shares, [f"{share:.0%}" for share in shares])
         axes.set_xticks([], minor=True)
         axes.set_title(title)
         figure.legend(loc="outside lower center", ncols=2)
         watermark(figure, profile)
-    alt = f"{distance} to real images by training steps; less is nearer. {' '.join(said)}"
+    about = f" ({taken})" if taken else ""
+    alt = f"{distance} to real images{about} by training steps; less is nearer. {' '.join(said)}"
     return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
 
 
@@ -157,6 +165,15 @@ def real_and_generated(
             chosen = images.subset(indices=[i for i, r in enumerate(images.records) if r.defect == name])
             rows.append(draw_row(chosen, f"{shown_class(name)}, {title}", n, seed, key))
     return rows
+
+
+def _taken_on(images: pd.Series | None, features: pd.Series | None) -> str:
+    """``n = 32 images a side, 64 features``; empty where the images are not said."""
+    if images is None or images.empty:
+        return ""
+    counts = " or ".join(str(int(n)) for n in sorted(set(images)))
+    width = f", {int(features.max())} features" if features is not None and len(features) else ""
+    return f"n = {counts} images a side{width}"
 
 
 def _scale(values: pd.Series) -> str:

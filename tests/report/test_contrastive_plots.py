@@ -129,6 +129,18 @@ def test_samplers_say_both_ends_of_their_steps():
         sampler_curves(frame.drop(columns="seconds"))
 
 
+def test_figures_of_distances_say_how_many_images_stand_on_each_side():
+    frame = pd.DataFrame(
+        [("ddim", 5, 0.1, 2.0, 32, 64)], columns=["sampler", "steps", "seconds", "distance", "images", "features"]
+    )
+    plot = sampler_curves(frame)
+    assert "(n = 32 images a side, 64 features)" in plot.alt and "n = 32" in plot.figure.axes[0].get_ylabel()
+    values = [("frechet", 3.0), ("images_compared", 96.0), ("features_compared", 64.0)]
+    told = pd.DataFrame([("one a class", 1.0, 1.0, *v) for v in values])
+    told.columns = pd.Index(["model", "share", "guidance", "metric", "value"])
+    assert "(n = 96 images a side, 64 features)" in conditional_curves(told.assign(**{"class": "all"})).alt
+
+
 def test_of_several_distances_one_is_drawn():
     frame = pd.DataFrame(
         [("ddim", 5, 0.1, m, d) for m, d in (("frechet", 2.0), ("kernel", 9.0))],

@@ -170,8 +170,44 @@ def test_generators_stand_in_the_order_of_the_book_without_columns_of_one_class(
 def test_training_images_stand_above_the_generators_and_parameters_are_counted_whole():
     rows = generator_values({"ddpm": [1234567.0]}, ("parameters", "diversity"))
     first, second = generators_table(rows, {"diversity": 0.98}).frame.to_dict("records")
-    assert first == {"generator": "Training images", "parameters": "–", "diversity": "0.980"}
+    assert first == {"generator": "Real training images", "parameters": "–", "diversity": "0.980"}
     assert second["parameters"] == "1,234,567"
+
+
+def judged(n, **more):
+    """Rows of two generators, judged on so many images of 64 features."""
+    parts = [generator_values({"ddpm": [3.0], "gan": [4.0]}, ("frechet", "frechet_dent"))]
+    counts = {"images_compared": 4 * n, "images_compared_dent": n, "features_compared": 64, "side": 32, **more}
+    parts += [generator_values({key: [float(value)] for key in ("ddpm", "gan")}, (m,)) for m, value in counts.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_the_tables_of_generators_say_how_many_images_stand_on_each_side_and_how_a_few_are_to_be_read():
+    table = generators_table(judged(25), {"frechet": 2.0})
+    assert table.caption.endswith("; n = 100 images on each side, 64 features, judged at 32 pixels")
+    assert list(table.frame.columns) == ["generator", "Frechet distance"]
+    assert any("biased upwards" in note for note in table.notes)
+    assert any(note.startswith("At n = 25 there are no more images than the 64 features") for note in table.notes)
+    first = generation_table(judged(25))
+    dent = [line for line in first.frame.to_dict("records") if line["ours"] == "3.000"]
+    assert {(line["class"], line["images a side"]) for line in dent} == {("dent", "25"), ("all", "100")}
+    assert first.caption.endswith("; 64 features, judged at 32 pixels")
+    assert any("measures the number of images first" in note for note in first.notes)
+
+
+def test_many_images_have_no_word_on_the_rank_of_a_covariance():
+    notes = generators_table(judged(65)).notes
+    assert any("biased upwards" in note for note in notes) and not any("full rank" in note for note in notes)
+
+
+def test_the_table_shows_what_share_of_the_training_of_diffusion_a_generator_had():
+    rows = pd.concat(
+        [generator_values({"ddpm": [200.0], "gan": [30.0]}, ("train_seconds",)), generator_values({"vae": [1.0]})]
+    )
+    table = generators_table(rows.reset_index(drop=True), {"frechet": 2.0})
+    shares = dict(zip(table.frame["generator"], table.frame["training, of DDPM's"], strict=True))
+    assert shares == {"Real training images": "–", "DDPM": "100%", "GAN": "15%", "VAE": "–"}
+    assert "budget" not in table.caption and any("budgets are not equal" in note for note in table.notes)
 
 
 def test_large_numbers_have_fewer_digits():
