@@ -12,9 +12,10 @@ from defectlab.report.compared import BASIS, basis, basis_in_words, basis_notes
 from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, evidence, of_ordering
+from defectlab.report.verdict import evidence, of_ordering
 
 GENERATORS = ("ddpm", "gan", "vae", "flow")
 
@@ -30,7 +31,7 @@ COMPARED = (
 _EFFECT_NOTES = (
     "Differences paired by seed, mean and 95 % interval; the backbone is frozen, and a linear head tells what it is "
     "worth. Norm: length of the mean embedding of the improved loss, 1 where all images have become one point.",
-    ORDERING_RULE,
+    RULES_NOTE,
 )
 _COLUMN = {
     "frechet": "Frechet distance",
@@ -50,12 +51,12 @@ _GENERATOR_NOTE = (
     "its nearest training image than a held-out real one does; one half is as in reality, 1 a copy. Copies: share of "
     "images nearer than every held-out one. Real training images: without their augmented versions."
 )
-
 _COST_NOTE = (
     "The budgets are not equal: seconds of training stand beside, and what they are of those of diffusion. Seconds an "
     "image are those of a full batch."
 )
 _RATIO = "training, of DDPM's"
+
 
 def effect(
     rows: pd.DataFrame, setting: ContrastiveSetting, left: str, right: str, metric: str = MAP_STEP

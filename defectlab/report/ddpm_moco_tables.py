@@ -23,9 +23,10 @@ from defectlab.report.contrastive_setting import (
 from defectlab.report.identity import in_order, method
 from defectlab.report.published import load
 from defectlab.report.published.moco import CLASSES, TABLE_2_METHODS, moco_cells
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import CELL_RULE, evidence, of_cell
+from defectlab.report.verdict import evidence, of_cell
 
 _STEMS = ("fid", "inception_score", "frechet", "kid", "kernel")
 """Metrics of Table 1: the paper's two, and distances that it does not print."""
@@ -190,4 +191,4 @@ def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> lis
 def _notes(rows: pd.DataFrame, *protocol_notes: str) -> tuple[str, ...]:
     private = f"Here: {where(rows)}; the paper's images are private, so no absolute value is comparable, and the "
     private += "verdicts on the claims concern orderings."
-    return (*protocol_notes, OURS_NOTE, CELL_RULE, private, *smoke_note(rows))
+    return (*protocol_notes, OURS_NOTE, RULES_NOTE, private, *smoke_note(rows))
