@@ -78,7 +78,8 @@ def is_supported(kind: Any) -> bool:
     kind = without_none(kind)
     origin = get_origin(kind) or kind
     members = [member for member in get_args(kind) if member is not Ellipsis]
-    return origin in (*SCALARS, list, tuple, dict) and all(member in SCALARS for member in members)
+    free = (Any,) if origin is dict else ()  # what a dict holds may be left to its own check
+    return origin in (*SCALARS, list, tuple, dict) and all(member in (*SCALARS, *free) for member in members)
 
 
 def _bool(value: Any) -> bool:
@@ -143,7 +144,9 @@ def _mapping(value: Any, kind: Any) -> dict[Any, Any]:
     if not get_args(kind):
         return dict(found)
     key_kind, value_kind = get_args(kind)
-    return {coerce(key, key_kind): coerce(item, value_kind) for key, item in found.items()}
+    return {
+        coerce(key, key_kind): item if value_kind is Any else coerce(item, value_kind) for key, item in found.items()
+    }
 
 
 def _literal(text: str) -> Any:

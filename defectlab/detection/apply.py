@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from defectlab.data.base import Record, SurfaceDataset
-from defectlab.data.files import FileDataset, image_files, subfolders
+from defectlab.data.files import FileDataset, image_files, require_readable, subfolders
 from defectlab.data.images import image_size, read_image
 from defectlab.detection.base import Detector, Scores
 from defectlab.detection.classifier import Classifier
@@ -85,7 +85,7 @@ def apply(
 
     Raises:
         FileNotFoundError: if there is no image.
-        ImageError: if a file is no image.
+        ImageError: if files cannot be read, naming them, before anything is scored.
         ValueError: if the limits are no range, or ``out`` lies in ``folder``.
     """
     if limits is not None and not limits[0] < limits[1]:
@@ -93,6 +93,7 @@ def apply(
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"out: {out} lies in the folder of images, so a second run would score its heat maps")
     dataset = plain_folder(folder)
+    require_readable(dataset)  # before anything is scored: one damaged file would lose the scores of all
     names = _file_names([record.id for record in dataset.records])
     rows: list[dict[str, str | float | int]] = []
     low, high = np.inf, -np.inf

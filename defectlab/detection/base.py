@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from defectlab.data.base import SurfaceDataset
+
+if TYPE_CHECKING:
+    from defectlab.detection.weights import WeightsReport
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,19 @@ class Detector(ABC):
     """
 
     name: str = "detector"
+
+    def check(self) -> WeightsReport | None:
+        """Refuses before long work what `fit` would refuse: weights, extras and sizes that are not there or do not fit.
+
+        Returns:
+            What the weights are that it starts from; ``None`` where it looks at none before `fit`.
+
+        Raises:
+            ImportError: if it needs an extra of this package that is not installed.
+            FileNotFoundError: if weights are not found, or not reachable.
+            ValueError: if weights, network and size do not fit.
+        """
+        return None
 
     @abstractmethod
     def fit(self, train: SurfaceDataset, validation: SurfaceDataset | None = None) -> Self:

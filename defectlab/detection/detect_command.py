@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from defectlab.synthesis.base import Synthesizer
 
 PROFILES = ("smoke", "laptop", "paper")
-SYNTHESES = ("texture", "structure", "diffusion")
+SYNTHESES = {
+    "texture": "foreign textures under Perlin masks (MemSeg)",
+    "structure": "the image's own parts in another order under Perlin masks (MemSeg)",
+    "diffusion": "images of a disturbed diffusion model under Perlin masks (the student-teacher paper)",
+}
+"""Where synthetic defects come from, in words."""
 EXAMPLES = """examples:
   defectlab detect train --images photos/good --detector nearest --out floor.safetensors
   defectlab detect train --images photos/good --detector destseg --out destseg.safetensors --synthesis texture
@@ -55,6 +61,8 @@ def train(arguments: argparse.Namespace) -> int:
     settings: Any = getattr(detector, "settings", None)
     normals = _normals(arguments, settings.size)
     print(f"{arguments.detector}: {len(normals)} normal images of {normals.name}, {detector.device}", flush=True)  # type: ignore[attr-defined]
+    print(f"learns from: {_source(arguments, len(normals))}", flush=True)
+    detector.check()
     begun = time.perf_counter()
     detector.fit(normals)
     detector.save(arguments.out)  # type: ignore[attr-defined]
@@ -108,7 +116,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--weights", metavar="NAME|FILE", help="pocket, imagenet, dinov2, none, or a local file or folder")
     add("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="that images are brought to")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, such as steps=1000")
-    add("--synthesis", choices=SYNTHESES, help="where defects to learn from come from (default: texture)")
+    add("--synthesis", choices=tuple(SYNTHESES), help="where defects to learn from come from (default: texture)")
     add("--textures", metavar="surfaces|dtd|FOLDER", help="for --synthesis texture (default: surfaces)")
     add("--n-synthetic", type=int, metavar="N", help="how many (default: as many as there are normal images)")
     add("--seed", type=int, default=0, help="of everything random (default: 0)")
@@ -139,7 +147,7 @@ def _detector(arguments: argparse.Namespace, folder: Path) -> Detector:
         raise ValueError(f"--detector: expected one of student_teacher, {', '.join(BASELINES)}, got {name!r}")
     if name in BASELINES and BASELINES[name].extra and not anomalib_models.installed():
         raise ValueError(f"--detector: {anomalib_models.MISSING.format(name=name)}")
-    learns_from_pairs = name == "student_teacher" or BASELINES[name].needs_pairs
+    learns_from_pairs = _learns_from_pairs(name)
     if not learns_from_pairs and (arguments.synthesis or arguments.textures or arguments.n_synthetic):
         raise ValueError(f"--synthesis, --textures, --n-synthetic: {name} learns from normal images alone")
     pairs = {"synthesizer": _synthesizer(arguments, folder), "n_synthetic": arguments.n_synthetic}
@@ -158,6 +166,22 @@ def _detector(arguments: argparse.Namespace, folder: Path) -> Detector:
         raise ValueError(f"--set: {error}") from error
 
 
+def _source(arguments: argparse.Namespace, n_normals: int) -> str:
+    """What the detector learns from, in words."""
+    if not _learns_from_pairs(arguments.detector):
+        return "the normal images alone"
+    n, chosen = n_normals if arguments.n_synthetic is None else arguments.n_synthetic, arguments.synthesis or "texture"
+    other = arguments.detector == "student_teacher" and chosen != "diffusion"
+    hint = "; as in its paper: --synthesis diffusion, which trains a diffusion model first" if other else ""
+    return f"the normal images and {n} synthetic defects: {SYNTHESES[chosen]}{hint}"
+
+
+def _learns_from_pairs(name: str) -> bool:
+    from defectlab.detection.baselines import BASELINES
+
+    return name == "student_teacher" or BASELINES[name].needs_pairs
+
+
 def _synthesizer(arguments: argparse.Namespace, folder: Path) -> Synthesizer:
     from defectlab.synthesis.memseg import MemSeg
     from defectlab.synthesis.textures import texture_source
@@ -174,6 +198,7 @@ def _synthesizer(arguments: argparse.Namespace, folder: Path) -> Synthesizer:
 
     model = getattr(settings, f"{arguments.profile}_model")()
     preset = settings.PerturbedSettings.smoke() if arguments.profile == "smoke" else settings.PerturbedSettings()
+    preset = replace(preset, strength=settings.PROFILE_STRENGTHS.get(arguments.profile))
     return PerturbedDdpm(model, preset, folder / "diffusion", device=arguments.device)
 
 

@@ -18,10 +18,11 @@ from defectlab.files import fingerprint, slug
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
-from defectlab.synthesis.foreground import foreground_for
+from defectlab.synthesis.foreground import Foreground, foreground_for, foreground_of
 from defectlab.synthesis.masks import MaskSource, PerlinMasks
-from defectlab.synthesis.morphology import MorphedMasks
-from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
+from defectlab.synthesis.morphology import MasksWithin, MorphedMasks
+from defectlab.synthesis.perturbed.normals import pixels
+from defectlab.synthesis.perturbed.perturbed_ddpm import ANYWHERE, PerturbedDdpm
 from defectlab.synthesis.perturbed.settings import PerturbedSettings, laptop_model, paper_model, smoke_model
 from defectlab.synthesis.textures import texture_source
 
@@ -70,6 +71,33 @@ def mask_source(params: StudentTeacherParameters) -> MaskSource:
     return MorphedMasks(masks, params.morphology, params.morphology_radius)
 
 
+def foreground(params: StudentTeacherParameters, unit: Unit) -> Foreground | dict[str, Foreground | None] | None:
+    """Where defects may be on the images of a model: one for all, one for each category, or ``None`` for anywhere.
+
+    Raises:
+        ValueError: if there is none of the name that is asked for.
+    """
+    if params.foreground != "auto":
+        return foreground_for(params.foreground)
+    of_categories = {name: foreground_of(params.dataset, name) for name in unit.tests}
+    if len(unit.tests) == 1:
+        return of_categories[next(iter(unit.tests))]
+    return of_categories if any(each is not None for each in of_categories.values()) else None
+
+
+def mask_sources(params: StudentTeacherParameters, unit: Unit) -> dict[str, MaskSource]:
+    """Masks to look at by title: as drawn, thinner, thicker, and those of the run, on its first normal image."""
+    radius, used = params.morphology_radius, mask_source(params)
+    shown: dict[str, MaskSource] = {"Perlin": PerlinMasks()}
+    shown |= {f"{title}, up to {radius} px": MorphedMasks(PerlinMasks(), operation, radius)
+              for title, operation in (("Eroded", "erode"), ("Dilated", "dilate"))}  # fmt: skip
+    allowed, first = foreground(params, unit), unit.train.records[0]
+    of_first = allowed.get(category_of(first)) if isinstance(allowed, dict) else allowed
+    if of_first is not None:
+        return shown | {"This run, on an object": MasksWithin(used, of_first(pixels(unit.train, 0)))}
+    return shown | {"This run": used}
+
+
 def make_synthesizer(params: StudentTeacherParameters, unit: Unit, content: str, folder: Path) -> PerturbedDdpm:
     """The synthesizer of one model's normal images.
 
@@ -87,14 +115,12 @@ def make_synthesizer(params: StudentTeacherParameters, unit: Unit, content: str,
     if content == "texture" and textures is None:
         raise ValueError("textures: 'none' gives nothing to put in place of P; take surfaces, dtd or a folder")
     several = category_of if len(unit.tests) > 1 else None
-    own = unit.name if params.dataset == "mvtec" and several is None else "none"
-    allowed = foreground_for(own if params.foreground == "auto" else params.foreground)
     return PerturbedDdpm(
         diffusion_settings(params),
         perturbation(params, content),
         folder,
         mask_source(params),
-        foreground=allowed,
+        foreground=foreground(params, unit),
         textures=textures,
         category=several,
         device=params.device,
@@ -123,7 +149,12 @@ def synthesise(
         units: the normal images.
         makers: of `make_synthesizers`; fitted by this.
         run: keeps the diffusion models, and the triplets (I, A, M) below ``synthetic/``.
+
+    Raises:
+        ValueError: if the parameters do not say how many.
     """
+    if params.n_synthetic is None:
+        raise ValueError("n_synthetic: expected how many synthetic images each model is to have, got None")
     root, made = run.folder("synthetic"), {}
     for (name, content), maker in makers.items():
         normals = _unit(units, name).train
@@ -133,7 +164,7 @@ def synthesise(
         key = fingerprint({"model": model, "normals": contents(normals)})
         for seed in params.seeds:
             out = root / slug(f"{name}-{content}-{key}-seed-{seed}")
-            made[name, content, seed] = maker.synthesize(normals, params.n_synthetic or 2, seed, out)
+            made[name, content, seed] = maker.synthesize(normals, params.n_synthetic, seed, out)
     return made
 
 
@@ -161,9 +192,15 @@ def anomaly_table(sets: Sets) -> pd.DataFrame:
                 "defect, median": f"{100 * records['area'].median():.1f} %",
                 "of the mask unchanged, mean": f"{100 * records['unchanged'].mean():.1f} %",
                 "masks drawn again": int((records["draws"] - 1).sum()),
+                "kept to an object": _kept_to_an_object(records),
             }
         )
     return pd.DataFrame(lines)
+
+
+def _kept_to_an_object(records: pd.DataFrame) -> int:
+    """Images whose defect had to lie on a foreground."""
+    return int((records["foreground"] != ANYWHERE).sum()) if "foreground" in records else 0
 
 
 def _unit(units: Units, name: str) -> Unit:

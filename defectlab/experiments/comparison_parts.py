@@ -14,15 +14,15 @@ from defectlab.data.combine import JoinedDataset, concatenate
 from defectlab.detection.base import Detector
 from defectlab.detection.classifier import Classifier
 from defectlab.experiments import anomalies, arms
-from defectlab.experiments.categories import Unit, drawn_once
+from defectlab.experiments.categories import Unit, held
 from defectlab.experiments.comparison_parameters import ComparisonParameters
 from defectlab.experiments.contents import contents
 from defectlab.experiments.detect import classifier_config
 from defectlab.experiments.experiment_parameters import METHODS
 from defectlab.experiments.in_and_out_parameters import InAndOutParameters
 from defectlab.experiments.kept import Kept
-from defectlab.experiments.localise import PRESETS
 from defectlab.experiments.localise import make_detector as make_locator
+from defectlab.experiments.network_sizes import PRESETS
 from defectlab.experiments.splits import Splits, load_splits, real_positives
 from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
 from defectlab.files import fingerprint
@@ -36,8 +36,6 @@ from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
 
 OWN = {"texture": "texture", "perturbed": "diffusion"}
 """Synthesizers of the student-teacher paper, to what they blend in."""
-IN_MEMORY = 2**30
-"""Bytes up to which a part of the real images is read once and kept."""
 LEARNS = {
     "none": "–",
     "memseg": "nothing",
@@ -93,7 +91,7 @@ def load(params: ComparisonParameters) -> Splits:
         ValueError: if a file is damaged, a part has too few images, or no test defect has a mask where it is needed.
     """
     splits = load_splits(image_parameters(params))
-    kept = Splits(*(_held(part) for part in (splits.train, splits.validation, splits.test)))
+    kept = Splits(*(held(part) for part in (splits.train, splits.validation, splits.test)))
     if set(params.trained) & set(LOCATING) and not any(
         kept.test[i].mask is not None for i, label in enumerate(kept.test.labels) if label
     ):
@@ -166,6 +164,7 @@ def methods_table(params: ComparisonParameters) -> ReportTable:
                       "gives": gives, "sees": "–" if name == "none" else f"{height} x {width}"})  # fmt: skip
     for name in params.trained:
         made: Any = make_detector(params, name, (params.seeds or [0])[0])
+        made.check()
         shape = made.config.size if name == "classifier" else made.settings.size
         learns = "normals" if name in NORMAL_ONLY else "triplets" if name in PAIRED else "image labels"
         gives = "score and map" if name in LOCATING else "score"
@@ -178,11 +177,6 @@ def methods_table(params: ComparisonParameters) -> ReportTable:
 
 def _given(params: ComparisonParameters, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(params, name)) is not None}
-
-
-def _held(part: SurfaceDataset) -> SurfaceDataset:
-    height, width = part.size or (0, 0)
-    return drawn_once(part) if 3 * height * width * len(part) < IN_MEMORY else part
 
 
 def _fitted(made: PerturbedDdpm, normals: SurfaceDataset, name: str, seed: int, root: Path) -> Kept:

@@ -10,28 +10,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from defectlab.data import SurfaceDataset
 from defectlab.data.combine import JoinedDataset
 from defectlab.detection.base import Detector, Scores
 from defectlab.detection.baselines import destseg
 from defectlab.detection.baselines.registry import make_baseline
+from defectlab.detection.scoring import resize_map
 from defectlab.detection.student_teacher import StudentTeacher, StudentTeacherSettings, ablation
-from defectlab.detection.student_teacher import settings as presets
 from defectlab.evaluation import aupro_by_every_definition, auroc, localisation_metrics, maximum, top_k_mean
 from defectlab.experiments.anomalies import Sets, training_set
 from defectlab.experiments.categories import Unit, Units
 from defectlab.experiments.contents import contents
+from defectlab.experiments.network_sizes import baseline_shape, chosen_settings
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
 from defectlab.files import atomic_path, fingerprint, slug
 from defectlab.provenance import source_hash
 from defectlab.results import Result
 from defectlab.runs import Run
 
-ROOMS = ("data", "detection", "evaluation", "experiments/localise")
+ROOMS = ("data", "detection", "evaluation", "experiments/localise", "experiments/network_sizes")
 """Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
 
-PRESETS = {"smoke": presets.smoke, "laptop": presets.laptop, "paper": presets.paper}
 DESTSEG = {"smoke": destseg.smoke, "laptop": destseg.laptop, "paper": destseg.paper}
 FULL = "student_teacher"
 MAPS = 8
@@ -39,20 +40,17 @@ MAPS = 8
 AVERAGED = ("image_auroc", "image_auroc_max", "image_auroc_own", "pixel_auroc", "pixel_ap", "pixel_best_f1", "aupro")
 OF_CATEGORIES = ("image_auroc", "pixel_auroc", "aupro")
 """Metrics that result rows also have for each category, as ``aupro_screw``: those of the paper's tables."""
+OF_FEATURES = "features_"
+"""Before metrics of the full method's map of features (Eq. 5), which its head does not touch: ``features_aupro``."""
 
 
 def student_teacher_settings(params: StudentTeacherParameters, arm: str, seed: int) -> StudentTeacherSettings:
-    """The preset of the profile with the parameters' teacher, weights, size and steps, and the switches of the arm.
+    """The preset of the profile with the parameters' own values, and the switches of the arm.
 
     Raises:
         ValueError: if the values do not go together.
     """
-    preset = PRESETS[params.profile](seed=seed)
-    given = {"teacher": params.teacher, "weights": params.weights, "steps": params.detector_steps}
-    chosen = preset.but(**{name: value for name, value in given.items() if value is not None})
-    patch = 14 if "patch14" in chosen.teacher else 16
-    shape = params.network_shape(max(preset.size), patch)
-    return ablation(ABLATIONS.get(arm, "full"), chosen.but(size=shape, warm_up=min(chosen.warm_up, chosen.steps // 5)))
+    return ablation(ABLATIONS.get(arm, "full"), chosen_settings(params, seed))
 
 
 def make_detector(params: StudentTeacherParameters, arm: str, seed: int, folder: Path | None = None) -> Detector:
@@ -74,8 +72,7 @@ def make_detector(params: StudentTeacherParameters, arm: str, seed: int, folder:
         preset = DESTSEG[params.profile]()
         phase = preset.cosine_steps * params.detector_steps // preset.steps  # the share of its first phase stays
         changes |= {"steps": params.detector_steps, "cosine_steps": phase}
-    if params.network_size is not None:
-        changes["size"] = params.network_shape(params.network_size)
+    changes["size"] = baseline_shape(params, arm)
     weights, device = params.backbone_weights, params.device
     return make_baseline(arm, params.profile, weights=weights, device=device, folder=folder, **changes)
 
@@ -114,7 +111,8 @@ def _fit_and_score(
     """One training and its scores, unless they are stored."""
     normals, synthetic = training_set(params, unit, sets, arm, seed)
     seen = [contents(normals), *([] if synthetic is None else [contents(synthetic)])]
-    inputs = {"train": seen, "tests": {name: contents(test) for name, test in unit.tests.items()}}
+    tests = {name: [contents(test), contents(unit.given(name))] for name, test in unit.tests.items()}
+    inputs = {"train": seen, "tests": tests}
     name = f"{arm}-{unit.name}-{seed}"
     with run.step(f"localise/{name}", inputs, ROOMS) as todo:
         if not todo:
@@ -129,7 +127,7 @@ def _fit_and_score(
             run.write_table(f"history-{name}", detector.history.assign(method=arm, seed=seed, model=unit.name))
         if seed == params.seeds[0] and hasattr(detector, "save"):
             detector.save(run.folder("detectors") / f"{arm}-{slug(unit.name)}.safetensors")
-        metrics = pd.concat([_score(params, run, detector, arm, seed, *test) for test in unit.tests.items()])
+        metrics = pd.concat([_score(params, run, detector, arm, seed, unit, name) for name in unit.tests])
         run.write_table(f"metrics-{name}", metrics.assign(seconds=time.perf_counter() - begun))
         shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -140,11 +138,12 @@ def _score(
     detector: Detector,
     arm: str,
     seed: int,
+    unit: Unit,
     category: str,
-    test: SurfaceDataset,
 ) -> pd.DataFrame:
     """Metrics of one category, long; scores, the forms of AUPRO and some maps are stored beside."""
-    scores = detector.score(test)
+    test, given = unit.tests[category], unit.given(category)
+    scores = at_size(detector.score(given), params.size)
     if scores.pixel is None:
         raise ValueError(f"{arm} gave no maps: every method that is compared here has to locate")
     masks = [_mask(test, i) for i in range(len(test))]
@@ -158,7 +157,32 @@ def _score(
         run.write_table(f"aupro-{arm}-{category}", table)
         _keep_maps(run.folder("maps") / f"{arm}-{slug(category)}.npz", test, scores)
     values = _metrics(test.labels, masks, scores.pixel, of_images)
+    if arm == FULL and isinstance(detector, StudentTeacher):
+        values |= _of_features(detector, given, test.labels, masks, params.size)
     return pd.DataFrame({"category": category, "metric": list(values), "value": list(values.values())})
+
+
+def at_size(scores: Scores, size: tuple[int, int]) -> Scores:
+    """Scores with their maps at ``(height, width)``, bilinear; the same where they are of that size."""
+    if scores.pixel is None or scores.pixel.shape[1:] == tuple(size):
+        return scores
+    resized = [resize_map(torch.from_numpy(one)[None, None], size)[0, 0].numpy() for one in scores.pixel]
+    return Scores(scores.image, np.stack(resized))
+
+
+def _of_features(
+    detector: StudentTeacher, given: SurfaceDataset, labels: np.ndarray, masks: list[np.ndarray], size: tuple[int, int]
+) -> dict[str, float]:
+    """Metrics of Eq. 5's map of a network that was trained with its head; no second training."""
+    if not detector.settings.segmentation or detector.settings.maps == "features":
+        return {}
+    maps = at_size(detector.score(given, maps="features"), size).pixel
+    assert maps is not None
+    located = localisation_metrics(masks, maps)
+    values = {
+        "image_auroc": auroc(labels, top_k_mean(maps)), "pixel_auroc": located.auroc, "aupro": located.aupro
+    }  # fmt: skip
+    return {f"{OF_FEATURES}{name}": value for name, value in values.items()}
 
 
 def _metrics(
@@ -182,12 +206,15 @@ def _mask(test: SurfaceDataset, index: int) -> np.ndarray:
 
 
 def _keep_maps(path: Path, test: SurfaceDataset, scores: Scores) -> None:
-    """Maps of a few images, drawn without looking, with the lowest and highest score of all, for figures."""
+    """Maps of a few images, drawn without looking, with the lowest and highest score of all, for figures.
+
+    As float32: half of it makes every probability near 1 the same, and the highest pixel the first of them.
+    """
     assert scores.pixel is not None
     chosen = drawn(test)
     ends = np.array([scores.pixel.min(), scores.pixel.max()], np.float32)
     with atomic_path(path) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, positions=chosen, maps=scores.pixel[chosen].astype(np.float16), ends=ends)
+        np.savez_compressed(file, positions=chosen, maps=scores.pixel[chosen], ends=ends)
 
 
 def drawn(test: SurfaceDataset, n: int = MAPS) -> np.ndarray:
@@ -204,6 +231,8 @@ def _results(params: StudentTeacherParameters, units: Units, run: Run, arm: str,
     run.write_table(f"scores-{arm}-{seed}", pd.concat(scores))
     values = {name: metrics[metrics["metric"] == name].set_index("category")["value"] for name in AVERAGED}
     rows = {name: float(of_category.mean()) for name, of_category in values.items()}
+    of_features = metrics[metrics["metric"].str.startswith(OF_FEATURES)]
+    rows |= {str(name): float(value) for name, value in of_features.groupby("metric")["value"].mean().items()}
     rows |= {f"{name}_{category}": float(v) for name in OF_CATEGORIES for category, v in values[name].items()}
     n_aug = sum(len(training_set(params, unit, sets, arm, seed)[1] or ()) for unit in units.units)
     seconds = sum(float(table["seconds"].iloc[0]) for table in tables)

@@ -16,14 +16,18 @@ from defectlab.synthesis.masks import MaskSource
 from defectlab.synthesis.perturbed.normals import pixels, resize
 from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
 
-STRENGTHS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Nothing, RealNet's range, and what lies beyond it."""
 OPACITIES = (0.25, 0.5, 0.75, 1.0)
+
+
+def strengths_shown(used: tuple[float, float]) -> tuple[float, ...]:
+    """Strengths of a figure: none, half the least of a range, the range itself and its middle, and twice its most."""
+    low, high = used
+    return tuple(sorted({round(s, 6) for s in (0.0, low / 2, low, (low + high) / 2, high, 2 * high)}))
 
 
 def strength_rows(
     synthesizer: PerturbedDdpm,
-    strengths: Sequence[float] = STRENGTHS,
+    strengths: Sequence[float] | None = None,
     n: int = 6,
     seed: int = 0,
     category: str | None = None,
@@ -32,11 +36,12 @@ def strength_rows(
 
     Args:
         synthesizer: fitted, with diffusion.
-        strengths: s of each row; 0 is the model's idea of a normal image.
+        strengths: s of each row; 0 is the model's idea of a normal image. ``None``: `strengths_shown` of its range.
         n: columns.
         seed: of the images.
         category: of a model that knows several; its first where ``None``.
     """
+    strengths = strengths_shown(synthesizer.settings.strengths) if strengths is None else strengths
     images = _by_strength(synthesizer, strengths, n, seed, category)
     return [
         GridRow(f"s = {s:g}", tuple(row), tuple(f"P {i}" for i in range(n)))
@@ -112,7 +117,7 @@ def beside_real(test: SurfaceDataset, sets: Mapping[str, SyntheticSet], n: int =
 def strength_curve(
     synthesizer: PerturbedDdpm,
     normals: SurfaceDataset,
-    strengths: Sequence[float] = STRENGTHS,
+    strengths: Sequence[float] | None = None,
     n: int = 16,
     seed: int = 0,
     category: str | None = None,
@@ -122,7 +127,7 @@ def strength_curve(
     Args:
         synthesizer: fitted, with diffusion.
         normals: the real images that roughness is measured by.
-        strengths: one line each.
+        strengths: one line each; as in `strength_rows`.
         n: images P a strength, and real ones at most.
         seed: of the images.
         category: as in `strength_rows`.
@@ -132,6 +137,7 @@ def strength_curve(
         levels; ``roughness``, mean absolute Laplacian in units of that of the real images: below 1 the model is too
         smooth, at 1 as rough as they are.
     """
+    strengths = strengths_shown(synthesizer.settings.strengths) if strengths is None else strengths
     images = _by_strength(synthesizer, [0.0, *strengths], n, seed, category)
     size = images[0][0].shape[:2]
     real = np.mean([_roughness(resize(pixels(normals, i), size)) for i in range(min(n, len(normals)))])

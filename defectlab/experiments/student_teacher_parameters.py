@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from defectlab.params import PROFILES, Parameters, parameter
+from defectlab.synthesis.perturbed.settings import PROFILE_STRENGTHS
 
 DATASETS = ("surfaces", "mvtec", "visa", "mpdd", "kolektor_sdd", "ksdd2", "magnetic_tile", "folder")
 BY_CATEGORY = ("surfaces", "mvtec", "visa", "mpdd")
@@ -78,6 +79,9 @@ class StudentTeacherParameters(Parameters):
     backbone_weights: str | None = parameter(
         None, help="of the baselines: imagenet, pocket, pocket_teacher, none or a file; None: the presets'"
     )
+    detector_settings: dict[str, Any] = parameter(
+        {}, help="other settings of the student-teacher by field, such as gamma, student, levels", later=True
+    )
     network_size: int | None = parameter(
         None, help="longer side of what the networks see; None: the presets'", low=16, unit="pixels"
     )
@@ -93,8 +97,7 @@ class StudentTeacherParameters(Parameters):
     paper: ClassVar[str] = "student_teacher"
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"n_synthetic": 6, "height": 64, "width": 64, "scale": 0.03},
-        # RealNet's strengths are those of a long-trained model; a short-trained one is hardly abnormal below 1
-        "laptop": {"n_synthetic": 120, "scale": 0.3, "strength": [1.0, 6.0]},
+        "laptop": {"n_synthetic": 120, "scale": 0.3, "strength": list(PROFILE_STRENGTHS["laptop"])},
         "paper": {"n_synthetic": 10_000, "scale": 1.0},
     }
 
@@ -108,8 +111,20 @@ class StudentTeacherParameters(Parameters):
                 raise ValueError(f"{name}: expected a range [low, high], got {values}")
         if self.category and self.dataset not in BY_CATEGORY:
             raise ValueError(f"category: {self.dataset} has none; leave it empty, got {self.category!r}")
+        if self.detector_settings:
+            self._check_detector()
         if self.ablations and "student_teacher" not in self.methods:
             raise ValueError("ablations: they are compared with the full method; put student_teacher in methods")
+
+    def _check_detector(self) -> None:
+        """Builds the settings once; only here, for to import them takes a while."""
+        from defectlab.experiments.network_sizes import chosen_settings
+
+        try:
+            chosen_settings(self, 0)
+        except ValueError as error:
+            text = str(error)
+            raise ValueError(text if "detector_settings" in text else f"detector_settings: {text}") from error
 
     @property
     def size(self) -> tuple[int, int]:

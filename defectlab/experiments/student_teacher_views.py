@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ import pandas as pd
 from defectlab.data import SurfaceDataset, concatenate
 from defectlab.data.images import image_size
 from defectlab.detection.baselines.registry import BASELINES
+from defectlab.detection.weights import WeightsReport
 from defectlab.evaluation import DEFINITIONS
 from defectlab.experiments.anomalies import Sets
 from defectlab.experiments.categories import Units
 from defectlab.experiments.contents import contents
-from defectlab.experiments.localise import drawn, make_detector
+from defectlab.experiments.localise import FULL, OF_CATEGORIES, OF_FEATURES, drawn, make_detector
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, PAIRED, StudentTeacherParameters
 from defectlab.files import slug
 from defectlab.report.grids import GridRow
@@ -22,10 +24,14 @@ from defectlab.report.heat_maps import heat_row, hits
 from defectlab.report.identity import method
 from defectlab.report.localisation_setting import LocalisationSetting
 from defectlab.report.provenance_strip import Provenance
+from defectlab.report.student_teacher_tables import per_cent
+from defectlab.report.summary import PROTOCOL, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis import store
 from defectlab.synthesis.base import SyntheticSet
+from defectlab.synthesis.perturbed.normals import pixels
+from defectlab.synthesis.perturbed.stored import keep_normal
 
 _SCORE_NOTE = (
     "In all tables the image score of every method is Eq. 6 on its map, so that they are compared by their maps alone; "
@@ -40,23 +46,30 @@ def compared(params: StudentTeacherParameters) -> tuple[str, ...]:
 
 
 def methods_table(params: StudentTeacherParameters) -> ReportTable:
-    """What each method learns from, and where it is from; a detector that cannot be made stops here.
+    """What each method learns from, at which size, from which weights; one that cannot be made stops here.
 
     Raises:
-        ValueError: if a method or its settings are not there.
+        ValueError: if a method or its settings are not there, or weights, network and size do not fit.
+        FileNotFoundError: if weights are not found, or not reachable.
         ImportError: if it needs an extra of this package that is not installed.
     """
-    lines = []
+    lines: list[dict[str, str]] = []
+    said: dict[str, None] = {}  # each note once, in order
     for arm in params.arms:
-        make_detector(params, arm, params.seeds[0])
+        made: Any = make_detector(params, arm, params.seeds[0])
+        report: WeightsReport | None = made.check()
         known = BASELINES.get(arm)
         pairs = "normal images and synthetic defects" if arm in PAIRED else "normal images"
         source = known.source if known else "the paper" if arm == "student_teacher" else "Table 6"
         if arm in ("l2_for_l1", "textures_for_p"):
             source = "not in the paper's tables"
         own = known.image_score if known else "mean of the 100 largest pixels (Eq. 6)"
-        lines.append({"method": method(arm).name, "learns from": pairs, "its own image score": own, "from": source})
-    return ReportTable(pd.DataFrame(lines), "What is compared", (_SCORE_NOTE,))
+        line = {"method": method(arm).name, "learns from": pairs, "its own image score": own, "from": source}
+        height, width = made.settings.size
+        lines.append(line | {"sees": f"{height} x {width}", "weights": weights_text(report)})
+        if report is not None:
+            said[f"Weights {weights_text(report)}: {report.note}"] = None
+    return ReportTable(pd.DataFrame(lines), "What is compared", (_SCORE_NOTE, *said))
 
 
 def setting(params: StudentTeacherParameters, units: Units) -> LocalisationSetting:
@@ -72,6 +85,33 @@ def setting(params: StudentTeacherParameters, units: Units) -> LocalisationSetti
         if sizes:
             native[category] = min(sizes, key=min)
     return LocalisationSetting(params.size, networks, native)
+
+
+def weights_text(report: WeightsReport | None) -> str:
+    """Name of the weights and the first digits of their SHA-256; a file by its name alone, for pages are published."""
+    if report is None:
+        return "–"
+    name = Path(report.name).name if Path(report.name).is_absolute() else report.name
+    return f"{name} ({report.sha256[:12]})" if report.sha256 else name
+
+
+def maps_table(rows: pd.DataFrame) -> ReportTable:
+    """The full method by the map of its head and by that of its features (Eq. 5), of the same trainings, in per cent.
+
+    Args:
+        rows: result rows of one run; the table is empty where the method is not among them.
+    """
+    lines = []
+    full = rows[rows["method"] == FULL]
+    for title, before in (("head, as the method is scored", ""), ("features, Eq. 5", OF_FEATURES)):
+        values = {name: full.loc[full["metric"] == f"{before}{name}", "value"] for name in OF_CATEGORIES}
+        if all(len(value) for value in values.values()):
+            ours = {PROTOCOL[name]: per_cent(summarise(value))["ours"] for name, value in values.items()}
+            lines.append({"map": title, **ours})
+    frame = pd.DataFrame(lines, columns=["map", *(PROTOCOL[name] for name in OF_CATEGORIES)])
+    return ReportTable(
+        frame, "Student-teacher: the map of its head and that of its features, one training, in per cent"
+    )
 
 
 def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
@@ -100,27 +140,45 @@ def all_tests(units: Units) -> SurfaceDataset:
     return concatenate(*units.tests.values())
 
 
-def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, category: str, n: int = 6) -> list[GridRow]:
+def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, n: int = 6) -> list[GridRow]:
     """Rows as in Figure 4: defective test images drawn at random, their ground truth, and the map of each method.
+
+    Every category has its turn before one has a second: the paper's figure is of several, too.
 
     Args:
         params: the arms are read.
         units: the test images.
         run: keeps the maps of the first seed.
-        category: whose images.
         n: columns at most.
     """
-    test = units.tests[category]
-    positions = drawn(test)[:n]
-    samples = [test[int(i)] for i in positions]
-    ids = tuple(f"{test.records[int(i)].defect} {Path(test.records[int(i)].id).name}" for i in positions)
+    chosen = _columns(units, n)
+    samples = [units.tests[category][int(drawn(units.tests[category])[place])] for category, place in chosen]
+    ids = tuple(_title(units, category, place) for category, place in chosen)
     masks = tuple(_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples)
     images = tuple((s.image * 255).round().byte().permute(1, 2, 0).numpy() for s in samples)
     rows = [GridRow("Image", images, ids), GridRow("Ground truth", masks, ids)]
     for arm in compared(params):
-        maps, ends = _kept(run, arm, category)
-        rows.append(heat_row(method(arm).name, list(maps[: len(positions)]), ends, ids, method=arm))
+        kept = {category: _kept(run, arm, category) for category in units.tests}
+        ends = min(low for _, (low, _) in kept.values()), max(high for _, (_, high) in kept.values())
+        maps = [kept[category][0][place] for category, place in chosen]
+        rows.append(heat_row(method(arm).name, maps, ends, ids, method=arm))
     return rows
+
+
+def _columns(units: Units, n: int) -> list[tuple[str, int]]:
+    """Categories in turn and places at random among their drawn images, in the order of the sets."""
+    rng = np.random.default_rng(0)
+    orders = {name: rng.permutation(len(drawn(test))).tolist() for name, test in units.tests.items()}
+    names = [list(orders)[i] for i in rng.permutation(len(orders))]
+    deepest = max(len(order) for order in orders.values())
+    turns = [(name, orders[name][turn]) for turn in range(deepest) for name in names if turn < len(orders[name])]
+    return sorted(turns[:n], key=lambda chosen: (list(orders).index(chosen[0]), chosen[1]))
+
+
+def _title(units: Units, category: str, place: int) -> str:
+    record = units.tests[category].records[int(drawn(units.tests[category])[place])]
+    of = f"{category} " if len(units.tests) > 1 else ""
+    return f"{of}{record.defect} {Path(record.id).name}"
 
 
 def pointing_table(params: StudentTeacherParameters, units: Units, run: Run) -> ReportTable:
@@ -132,9 +190,10 @@ def pointing_table(params: StudentTeacherParameters, units: Units, run: Run) -> 
             maps, _ = _kept(run, arm, category)
             samples = [test[int(i)] for i in drawn(test)]
             masks = [_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples]
-            line[category] = f"{hits(list(maps), masks)} of {len(masks)}"
+            line[category] = f"{round(hits(list(maps), masks), 2):g} of {len(masks)}"
         lines.append(line)
-    return ReportTable(pd.DataFrame(lines), "Images, drawn at random, whose highest score lies on the defect")
+    note = "Of several pixels that share the highest score, the share on the defect counts."
+    return ReportTable(pd.DataFrame(lines), "Images, drawn at random, whose highest score lies on the defect", (note,))
 
 
 def aupro_forms(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
@@ -185,18 +244,28 @@ def detectors(run: Run) -> ReportTable:
     return ReportTable(frame, "Trained detectors, kept in the folder detectors of this run")
 
 
-def export_images(params: StudentTeacherParameters, sets: Sets) -> pd.DataFrame:
-    """Writes the synthetic images, masks and records where ``out`` says; the table lists the folders, none without."""
+def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) -> pd.DataFrame:
+    """Writes whole triplets and their records where ``out`` says; the table lists the folders, none without.
+
+    Each folder is one that `defectlab.synthesis.perturbed.stored.StoredTriplets` reads.
+    """
     lines = []
     for (name, content, seed), made in sets.items() if params.out else ():
         folder = Path(params.out).expanduser() / slug(f"{name}-{content}-seed-{seed}")
         store.collect(_from(made), len(made), name=made.name, settings={"contents": contents(made)}, out=folder)
+        normals = _train_of(units, name)
+        for number in sorted({int(item.record["normal"]) for item in made.items}):
+            keep_normal(folder, number, pixels(normals, number))
         lines.append({"model": name, "content": content, "seed": seed, "folder": str(folder)})
     return pd.DataFrame(lines, columns=["model", "content", "seed", "folder"])
 
 
 def _from(made: SyntheticSet) -> store.Make:
     return lambda indices: [made.items[i] for i in indices]
+
+
+def _train_of(units: Units, name: str) -> SurfaceDataset:
+    return next(unit.train for unit in units.units if unit.name == name)
 
 
 def _kept(run: Run, arm: str, category: str) -> tuple[np.ndarray, tuple[float, float]]:
@@ -211,7 +280,6 @@ def _mask_of(mask: object, shape: tuple[int, ...]) -> np.ndarray:
 def _changed_outside(units: Units, name: str, made: SyntheticSet, index: int) -> bool:
     """Whether a synthetic image differs from its normal one anywhere outside its mask."""
     item = made.items[index]
-    train = next(unit.train for unit in units.units if unit.name == name)
-    normal = train[int(item.record["normal"])].image.permute(1, 2, 0).mul(255).round().byte().numpy()
+    normal = pixels(_train_of(units, name), int(item.record["normal"]))
     outside = np.ones(item.image.shape[:2], bool) if item.mask is None else ~item.mask
     return bool((item.image[outside] != normal[outside]).any())

@@ -42,9 +42,13 @@ def heat_row(
     return GridRow(title, images, tuple(ids), method, tuple(masks))
 
 
-def hits(maps: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> int:
-    """In how many images the highest score lies on the defect: the pointing game, of those that have one."""
-    return sum(bool(mask.ravel()[int(np.argmax(scores))]) for scores, mask in zip(maps, masks, strict=True))
+def hits(maps: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> float:
+    """In how many images the highest score lies on the defect: the pointing game, of those that have one.
+
+    Where several pixels share the highest score, the image counts by the share of them that is on the defect: what a
+    draw among them gives on average.
+    """
+    return float(sum(mask[scores == scores.max()].mean() for scores, mask in zip(maps, masks, strict=True)))
 
 
 def _coloured(scores: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -86,6 +86,34 @@ MVTEC_FOREGROUND = MappingProxyType(
 """MemSeg's foreground of each MVTec class; ``None`` where the surface fills the frame."""
 
 
+VISA_FOREGROUND = MappingProxyType(
+    {
+        name: None if name == "capsules" else OtsuForeground()
+        for name in ("candle", "capsules", "cashew", "chewinggum", "fryum", "macaroni1", "macaroni2", "pcb1", "pcb2",
+                     "pcb3", "pcb4", "pipe_fryum")
+    }
+)  # fmt: skip
+"""Otsu for VisA, which MemSeg did not know; ``None`` as in RealNet, which takes the blue of the circuit boards."""
+
+MPDD_FOREGROUND = MappingProxyType(
+    {
+        name: OtsuForeground(brighter=name in ("bracket_white", "tubes"))
+        for name in ("bracket_black", "bracket_brown", "bracket_white", "connector", "metal_plate", "tubes")
+    }
+)
+"""Otsu for MPDD, the side of the threshold as in RealNet, which takes a single colour for some."""
+
+OF_DATA_SETS: MappingProxyType[str, MappingProxyType[str, Foreground | None]] = MappingProxyType(
+    {"mvtec": MVTEC_FOREGROUND, "visa": VISA_FOREGROUND, "mpdd": MPDD_FOREGROUND}
+)
+"""Foreground of each category; of other data sets the surface fills the frame."""
+
+
+def foreground_of(dataset: str, category: str) -> Foreground | None:
+    """Foreground of a category of a data set; ``None`` where the surface fills the frame, or nothing is known of it."""
+    return OF_DATA_SETS.get(dataset, MappingProxyType({})).get(category)
+
+
 def foreground_for(name: str) -> Foreground | None:
     """Foreground by name: ``"none"``, ``"otsu"``, ``"otsu_dark"`` or a class of MVTec.
 

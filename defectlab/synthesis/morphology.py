@@ -61,5 +61,28 @@ class MorphedMasks:
         return (morphed, f"{mask_id}:{operation}{radius}") if morphed.any() else (mask, f"{mask_id}:kept")
 
 
+@dataclass(frozen=True)
+class MasksWithin:
+    """The part of another source's masks that lies on an object, to look at; it may be nothing.
+
+    Attributes:
+        masks: the other source.
+        allowed: bool ``(H, W)``, the object.
+    """
+
+    masks: MaskSource
+    allowed: np.ndarray
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of the masks, in one sentence."""
+        return self.masks.note
+
+    def draw(self, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, str]:
+        """One mask, bool ``(height, width)``, which must be the size of the object's image, and its identifier."""
+        mask, mask_id = self.masks.draw(rng, height, width)
+        return mask & self.allowed, f"{mask_id}:within"
+
+
 def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 
 import numpy as np
@@ -10,9 +11,12 @@ from PIL import Image
 from small_data import write_folder
 
 from defectlab.cli import main
+from defectlab.data.images import ImageError
 from defectlab.detection.apply import apply, heat_map, plain_folder
 from defectlab.detection.baselines import make_baseline
+from defectlab.detection.detect_command import _synthesizer, register
 from defectlab.detection.saved import load_detector
+from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
 
 
 def write(folder, n, size, suffix="png", dark=()):
@@ -95,6 +99,46 @@ def test_every_detector_is_trained_by_name(tmp_path, options, kind):
     assert (tmp_path / "d-training" / "checkpoint.pt").is_file()
     if "--size" in options:
         assert detector.settings.size == (48, 32) and detector.settings.steps == 2
+
+
+def test_the_command_says_what_is_learnt_from_and_draws_strengths_as_the_notebook_does(tmp_path, capsys):
+    images = write(tmp_path / "good", 4, (32, 32))
+    options = ["--images", str(images), "--profile", "smoke", "--device", "cpu"]
+    for name, said in {
+        "nearest": "learns from: the normal images alone",
+        "destseg": "the normal images and 4 synthetic defects: foreign textures under Perlin masks (MemSeg)\n",
+        "student_teacher": "(MemSeg); as in its paper: --synthesis diffusion",
+    }.items():
+        out = tmp_path / f"{name}.safetensors"
+        assert main(["detect", "train", *options, "--detector", name, "--out", str(out)]) == 0
+        assert said in capsys.readouterr().out
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    given = ["detect", "train", "--images", str(images), "--out", str(out), "--synthesis", "diffusion"]
+    strengths = {
+        profile: _synthesizer(parser.parse_args([*given, "--profile", profile]), tmp_path).settings.strengths
+        for profile in ("smoke", "laptop", "paper")
+    }
+    assert strengths == {"smoke": (0.1, 0.2), "laptop": (1.0, 6.0), "paper": (0.1, 0.2)}
+    assert StudentTeacherParameters.profiles["laptop"]["strength"] == list(strengths["laptop"])
+
+
+def test_weights_that_are_not_there_stop_before_any_defect_is_made(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("defectlab.synthesis.memseg.MemSeg.synthesize", lambda *_: pytest.fail("defects were made"))
+    images, out = write(tmp_path / "good", 2, (32, 32)), tmp_path / "d.safetensors"
+    given = ["--images", str(images), "--profile", "smoke", "--weights", str(tmp_path / "nowhere.safetensors")]
+    assert main(["detect", "train", *given, "--out", str(out)]) == 2
+    assert "nowhere.safetensors" in capsys.readouterr().err and not out.exists()
+
+
+def test_damaged_files_are_named_before_anything_is_scored(floor, tmp_path):
+    images, out = write(tmp_path / "new", 3, (32, 32)), tmp_path / "out"
+    whole = (images / "part1.png").read_bytes()
+    (images / "part1.png").write_bytes(whole[: len(whole) // 2])
+    (images / "part2.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"(?s)2 of 3 images or masks cannot be used:.*part1.png.*part2.png"):
+        apply(load_detector(floor, "cpu"), images, out)
+    assert not out.exists()
 
 
 def test_a_data_set_of_the_registry_serves_by_name(tmp_path):

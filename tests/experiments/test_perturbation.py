@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from defectlab.data.surfaces import load
-from defectlab.experiments.perturbation import beside_real, mask_rows, opacity_rows, strength_curve, strength_rows
+from defectlab.experiments.perturbation import (
+    beside_real,
+    mask_rows,
+    opacity_rows,
+    strength_curve,
+    strength_rows,
+    strengths_shown,
+)
 from defectlab.report.grids import sample_grid
 from defectlab.synthesis.diffusion.settings import DiffusionSettings
 from defectlab.synthesis.masks import PerlinMasks
@@ -38,6 +45,14 @@ def test_a_row_shows_one_strength_and_a_column_one_draw(synthesizer):
     assert [row.title for row in rows] == ["s = 0", "s = 0.5"] and {len(row.images) for row in rows} == {6}
     np.testing.assert_array_equal(rows[0].images[5], synthesizer.abnormal([5], 0, [0.0])[0])
     assert (rows[0].images[2] != rows[1].images[2]).any()
+
+
+def test_strengths_that_are_shown_hold_the_range_that_is_used(synthesizer, normals):
+    assert strengths_shown((1.0, 6.0)) == (0.0, 0.5, 1.0, 3.5, 6.0, 12.0)
+    assert strengths_shown((0.0, 0.0)) == (0.0,)
+    shown = strengths_shown((0.1, 0.2))
+    assert [row.title for row in strength_rows(synthesizer, n=1)] == [f"s = {s:g}" for s in shown]
+    assert tuple(strength_curve(synthesizer, normals, n=1)["strength"]) == shown
 
 
 def test_masks_of_each_source_are_named_by_their_draw():

@@ -249,3 +249,9 @@ def test_a_hit_has_its_highest_score_on_the_defect():
     scores = [np.array([[0.0, 3.0]]), np.array([[5.0, 3.0]])]
     masks = [np.array([[False, True]]), np.array([[False, True]])]
     assert hits(scores, masks) == 1
+
+
+def test_of_pixels_that_share_the_highest_score_the_share_on_the_defect_counts():
+    scores = [np.array([[1.0, 1.0], [1.0, 0.5]]), np.ones((2, 2))]
+    masks = [np.array([[False, True], [True, True]]), np.array([[True, False], [False, False]])]
+    assert hits(scores, masks) == pytest.approx(2 / 3 + 1 / 4)

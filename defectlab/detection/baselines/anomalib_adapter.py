@@ -73,6 +73,13 @@ class AnomalibDetector(Detector):
         self.weights: WeightsReport | None = None
         self._module: Any = None
 
+    def check(self) -> WeightsReport:
+        """As `Detector.check`: builds the model once, and lets it go."""
+        s = self.settings
+        with tempfile.TemporaryDirectory() as textures, seeded(s.seed, self.device):
+            build(s, Path(textures))
+        return _report(s)
+
     def fit(self, train: SurfaceDataset, validation: SurfaceDataset | None = None) -> Self:
         """Trains the model.
 
@@ -95,9 +102,7 @@ class AnomalibDetector(Detector):
             images = gather(normals, s.size).data[:, 0]
             _train(module, images, s, self.device, self.show_progress)
         self._module = module.to(self.device).eval()
-        version = importlib.import_module("anomalib").__version__
-        source = "random" if s.weights == "none" else f"anomalib {version}"
-        self.weights = WeightsReport(s.weights, source, "", NOTES[s.weights].format(version=version))
+        self.weights = _report(s)
         return self
 
     def score(self, dataset: SurfaceDataset) -> Scores:
@@ -175,15 +180,19 @@ def build(settings: AnomalibSettings, place: Path) -> Any:
     if unknown:
         raise ValueError(f"options {unknown} are not arguments of anomalib's {form.__name__}: {', '.join(takes)}")
     size, prepare = settings.size, form.configure_pre_processor
-    if size is not None and min(size) < MODELS[settings.model].least:
-        raise ValueError(f"{settings.model} of anomalib needs {MODELS[settings.model].least} pixels a side, got {size}")
     given: dict[str, Any] = {"image_size": size}
     if "crop_size" in inspect.signature(prepare).parameters:
         assert size is not None
-        if size[0] != size[1]:
+        if size[0] != size[1]:  # of a later anomalib, for `AnomalibSettings` knows those of this one
             raise ValueError(f"{settings.model} of anomalib takes square images alone, got size {size}")
         given["crop_size"] = size[0]
     return form(pre_processor=prepare(**given), post_processor=False, evaluator=False, visualizer=False, **options)
+
+
+def _report(settings: AnomalibSettings) -> WeightsReport:
+    version = importlib.import_module("anomalib").__version__
+    source = "random" if settings.weights == "none" else f"anomalib {version}"
+    return WeightsReport(settings.weights, source, "", NOTES[settings.weights].format(version=version))
 
 
 def _form(settings: AnomalibSettings) -> Any:

@@ -25,6 +25,8 @@ class Model:
         image_score: how the score of an image comes from its map.
         source: who proposed it.
         least: smallest side that works: SuperSimpleNet draws Perlin noise with up to 32 cells on a quarter of it.
+        patch: both sides are multiples of it: Dinomaly's ViT has patches of 14 pixels.
+        square: takes square images alone.
     """
 
     title: str
@@ -36,6 +38,19 @@ class Model:
     image_score: str
     source: str
     least: int = 32
+    patch: int = 1
+    square: bool = False
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Whether the model takes images of ``(height, width)``."""
+        whole = all(side >= self.least and side % self.patch == 0 for side in size)
+        return whole and (size[0] == size[1] or not self.square)
+
+    def near(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size next to ``(height, width)`` that the model takes; of a square one the longer side counts."""
+        fewest = -(-self.least // self.patch)
+        height, width = (max(fewest, round(side / self.patch)) * self.patch for side in size)
+        return (max(height, width),) * 2 if self.square else (height, width)
 
 
 MODELS: dict[str, Model] = {
@@ -46,7 +61,9 @@ MODELS: dict[str, Model] = {
     "reverse_distillation": Model(
         "Reverse Distillation", "ReverseDistillation", 200, -1, 16, 256, "largest pixel", "Deng and Li, CVPR 2022"
     ),
-    "dinomaly": Model("Dinomaly", "Dinomaly", 0, 5000, 16, 392, "mean of the largest 1 %", "Guo et al., CVPR 2025"),
+    "dinomaly": Model(
+        "Dinomaly", "Dinomaly", 0, 5000, 16, 392, "mean of the largest 1 %", "Guo et al., CVPR 2025", 56, 14, True
+    ),
     "super_simplenet": Model(
         "SuperSimpleNet", "Supersimplenet", 300, -1, 32, 256, "classification head", "Rolih et al., ICPR 2024", 128
     ),

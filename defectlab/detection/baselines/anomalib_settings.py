@@ -47,6 +47,14 @@ class AnomalibSettings:
             raise ValueError(f"weights of a model of anomalib must be one of {', '.join(NOTES)}, got {self.weights!r}")
         if self.seed < 0 or (self.size is not None and (len(self.size) != 2 or min(self.size) < 1)):
             raise ValueError(f"seed must be at least 0 and size (height, width) positive, got {self.seed}, {self.size}")
+        known = MODELS[self.model]
+        if self.size is not None and not known.fits(self.size):
+            whole = f", in multiples of {known.patch}" if known.patch > 1 else ""
+            alone = ", and square images alone" if known.square else ""
+            raise ValueError(
+                f"{self.model} of anomalib takes at least {known.least} pixels a side{whole}{alone}, "
+                f"got size {self.size}; near it: {known.near(self.size)}"
+            )
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -73,13 +81,20 @@ def paper(**changes: Any) -> AnomalibSettings:
 
 
 def laptop(**changes: Any) -> AnomalibSettings:
-    """Minutes without a GPU, far from trained out: 128 pixels (of Dinomaly 126 would fit), two epochs at most."""
-    return paper(size=(128, 128), epochs=2, batch_size=8).but(**changes)
+    """Minutes without a GPU, far from trained out: 128 pixels, or the next size that fits; two epochs at most."""
+    return paper(**{"size": _near(128, changes), "epochs": 2, "batch_size": 8} | changes)
 
 
 def smoke(**changes: Any) -> AnomalibSettings:
-    """Seconds, for tests: random weights, two steps on 64 pixels."""
-    return laptop(weights="none", size=(64, 64), epochs=1, steps=2, batch_size=2).but(**changes)
+    """Seconds, for tests: random weights, two steps on 64 pixels, or the next size that fits."""
+    tiny = {"weights": "none", "size": _near(64, changes), "epochs": 1, "steps": 2, "batch_size": 2}
+    return laptop(**tiny | changes)
+
+
+def _near(side: int, changes: dict[str, Any]) -> tuple[int, int] | None:
+    """A square of a side as the model takes it; ``None`` of an unknown model, which the settings refuse."""
+    model = MODELS.get(changes.get("model", AnomalibSettings.model))
+    return None if model is None else model.near((side, side))
 
 
 def training_length(settings: AnomalibSettings, n_batches: int) -> dict[str, int]:

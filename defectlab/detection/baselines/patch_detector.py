@@ -135,10 +135,17 @@ class PatchDetector(Detector):
             )
         return normals
 
+    def check(self) -> WeightsReport:
+        """As `Detector.check`: loads the backbone once, and lets it go."""
+        return self._backbone()[1]
+
     def load_features(self) -> PatchFeatures:
         """The patches of the backbone that the settings name; sets `weights` and `features`."""
-        s: PatchSettings = self.settings
-        model, spec, self.weights = load_model(s.backbone, s.weights, s.size, s.seed)
-        indices = map_indices(model, spec, s.layers, STRIDES)
-        self._features = PatchFeatures(model, spec, indices, s.neighbourhood).to(self.device)
+        features, self.weights = self._backbone()
+        self._features = features.to(self.device)
         return self._features
+
+    def _backbone(self) -> tuple[PatchFeatures, WeightsReport]:
+        s: PatchSettings = self.settings
+        model, spec, report = load_model(s.backbone, s.weights, s.size, s.seed)
+        return PatchFeatures(model, spec, map_indices(model, spec, s.layers, STRIDES), s.neighbourhood), report

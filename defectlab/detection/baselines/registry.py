@@ -82,6 +82,17 @@ BASELINES |= {
 }
 
 
+def preset_size(name: str, profile: str) -> tuple[int, int]:
+    """``(height, width)`` that a baseline sees by its preset, before any is asked for.
+
+    Raises:
+        ValueError: if there is no such baseline or preset.
+    """
+    settings = _preset(name, profile)
+    height, width = settings.filled().size if BASELINES[name].extra else settings.size
+    return height, width
+
+
 def make_baseline(
     name: str,
     settings: Any = "laptop",
@@ -112,14 +123,10 @@ def make_baseline(
     Raises:
         ValueError: if there is no such baseline, preset or setting.
     """
-    if name not in BASELINES:
-        raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, got {name!r}")
+    if isinstance(settings, str) or name not in BASELINES:
+        settings = _preset(name, settings)
     known = BASELINES[name]
     module = importlib.import_module(known.module)
-    if isinstance(settings, str):
-        if settings not in PROFILES:
-            raise ValueError(f"settings must be one of {', '.join(PROFILES)}, or settings of {name}, got {settings!r}")
-        settings = getattr(module, settings)()
     if weights is not None:
         backbone = {} if known.extra else _backbone(weights, settings.weights)
         changes = {"weights": weights, **backbone, **changes}
@@ -132,6 +139,15 @@ def make_baseline(
     chosen = settings.but(**changes)
     detector: Detector = getattr(module, known.detector)(chosen, device=device, **training, **pairs)
     return detector
+
+
+def _preset(name: str, profile: Any) -> Any:
+    if name not in BASELINES:
+        raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, got {name!r}")
+    if profile not in PROFILES:
+        raise ValueError(f"settings must be one of {', '.join(PROFILES)}, or settings of {name}, got {profile!r}")
+    known = BASELINES[name]
+    return getattr(importlib.import_module(known.module), profile)(**{"model": name} if known.extra else {})
 
 
 def _backbone(weights: str, before: str) -> dict[str, str]:

@@ -74,6 +74,10 @@ class PairDetector(Detector):
             spec: of the teacher.
         """
 
+    def check(self) -> WeightsReport:
+        """As `Detector.check`: builds the network once, and lets it go."""
+        return self.make_network()[1]
+
     def fit(self, train: SurfaceDataset, validation: SurfaceDataset | None = None) -> Self:
         """Trains student and head.
 
@@ -86,12 +90,16 @@ class PairDetector(Detector):
             ValueError: if synthetic and normal images do not pair, or the checkpoint is of another training.
             FloatingPointError: if the loss is no longer finite.
         """
+        network, self.weights = self.make_network()  # what cannot be made stops before the synthesis
         both = with_synthetic(train, self.synthesizer, self.n_synthetic, self.settings.seed, self.folder)
-        return self.fit_triplets(PairedDataset(both))
+        return self._train(network, PairedDataset(both))
 
     def fit_triplets(self, triplets: TripletSource) -> Self:
         """As `fit`, from triplets (I, A, M) as they are."""
         network, self.weights = self.make_network()  # before any image is read
+        return self._train(network, triplets)
+
+    def _train(self, network: PairNetwork, triplets: TripletSource) -> Self:
         gathered = gather(triplets, self.settings.size)
         trainer = self.trainer_class(network, gathered, self.settings, self.folder, self.device, self.show_progress)
         self.history = trainer.run()

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
 
 PROFILES = ("smoke", "laptop", "paper")
-DISTURBANCE = {"laptop": (1.0, 6.0)}
-"""Range of s where none is given; RealNet's elsewhere. A short-trained model is hardly abnormal below 1."""
 OPTIONS = ("profile", "train_steps", "disturbance", "extra", "sampler", "opacity", "foreground", "device")
 
 
@@ -43,13 +41,19 @@ def make(arguments: argparse.Namespace, masks: MaskSource, label: str) -> Pertur
     """
     from defectlab.synthesis.foreground import foreground_for
     from defectlab.synthesis.perturbed.perturbed_ddpm import PerturbedDdpm
-    from defectlab.synthesis.perturbed.settings import PerturbedSettings, laptop_model, paper_model, smoke_model
+    from defectlab.synthesis.perturbed.settings import (
+        PROFILE_STRENGTHS,
+        PerturbedSettings,
+        laptop_model,
+        paper_model,
+        smoke_model,
+    )
 
     profile = arguments.profile or "laptop"
     model = {"smoke": smoke_model, "laptop": laptop_model, "paper": paper_model}[profile]()
     if arguments.train_steps is not None:
         model = replace(model, steps=arguments.train_steps)
-    given: dict[str, Any] = {"strength": arguments.disturbance or DISTURBANCE.get(profile)}
+    given: dict[str, Any] = {"strength": arguments.disturbance or PROFILE_STRENGTHS.get(profile)}
     given |= {name: getattr(arguments, name) for name in ("extra", "sampler", "opacity")}
     changes: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None

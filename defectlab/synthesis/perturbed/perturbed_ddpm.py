@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,9 @@ from defectlab.synthesis.perturbed.stored import keep_normal
 from defectlab.synthesis.store import collect
 from defectlab.synthesis.textures import TextureSource
 
+Foregrounds = Mapping[str, Foreground | None]
+ANYWHERE = "anywhere"
+"""What a record says of an image whose category has no foreground, where others have one."""
 DRAWS, TEXTURE = 0, 1  # streams of random numbers of an image; the diffusion noise has generators of its own
 
 
@@ -55,7 +58,8 @@ class PerturbedDdpm(Synthesizer):
             stopped goes on.
         masks: where masks come from; Perlin in the paper. `defectlab.synthesis.morphology.MorphedMasks` adds erosion
             and dilation.
-        foreground: where defects may be; ``None`` for the whole frame, right for surfaces that fill it.
+        foreground: where defects may be; ``None`` for the whole frame, right for surfaces that fill it; or one for each
+            category, by its name.
         textures: needed for, and only used with, ``content="texture"``.
         category: tells categories apart where the normal images are of several: one model then learns all and is
             told which; ``None`` where they are of one.
@@ -75,7 +79,7 @@ class PerturbedDdpm(Synthesizer):
         settings: PerturbedSettings,
         folder: str | Path,
         masks: MaskSource | None = None,
-        foreground: Foreground | None = None,
+        foreground: Foreground | Foregrounds | None = None,
         textures: TextureSource | None = None,
         category: Category | None = None,
         device: str = "auto",
@@ -83,6 +87,8 @@ class PerturbedDdpm(Synthesizer):
         if (settings.content == "texture") != (textures is not None):
             wanted, got = ("a source", "none") if textures is None else ("none", repr(textures.name))
             raise ValueError(f"textures: content={settings.content!r} expects {wanted}, got {got}")
+        if isinstance(foreground, Mapping) and category is None:
+            raise ValueError("foreground: one for each category needs category, which tells them apart; got None")
         SamplingSettings(steps=settings.steps).calls(model.timesteps)  # refuses steps that do not fit, before training
         self.model, self.settings, self.folder = model, settings, Path(folder)
         self.masks: MaskSource = masks or PerlinMasks()
@@ -196,7 +202,8 @@ class PerturbedDdpm(Synthesizer):
         rng: np.random.Generator,
     ) -> Synthetic:
         name = normals.records[plan.normal].id
-        allowed = np.ones(image.shape[:2], bool) if self.foreground is None else self.foreground(image)
+        foreground = self._foreground(normals, plan.normal)
+        allowed = np.ones(image.shape[:2], bool) if foreground is None else foreground(image)
         for draws in range(1, self.settings.max_draws + 1):
             mask, mask_id = self.masks.draw(rng, *image.shape[:2])
             mask = mask & allowed
@@ -207,11 +214,23 @@ class PerturbedDdpm(Synthesizer):
                 unchanged = 1 - float(difference.sum()) / float(mask.sum())
                 facts = {"mask_id": mask_id, "draws": draws, "area": round(float(label.mean()), 6)}
                 told = {"source": name, "normal": plan.normal, **facts, "unchanged": round(unchanged, 6)}
-                return Synthetic(result, label, self._record(number, plan) | told)
+                where = (
+                    {}
+                    if self.foreground is None
+                    else {"foreground": ANYWHERE if foreground is None else _named(foreground)}
+                )
+                return Synthetic(result, label, self._record(number, plan) | told | where)
         raise RuntimeError(
             f"{self.name} image {number[1]} of seed {number[0]}: {name} did not change in {self.settings.max_draws} "
             f"draws; the foreground covers {allowed.mean():.1%} of it, check its threshold"
         )
+
+    def _foreground(self, normals: SurfaceDataset, number: int) -> Foreground | None:
+        """Where defects may be on a normal image: of all, or of its category."""
+        if not isinstance(self.foreground, Mapping):
+            return self.foreground
+        assert self.category is not None  # refused by `__init__`
+        return self.foreground[self.category(normals.records[number])]
 
     def _record(self, number: tuple[int, int], plan: Plan) -> dict[str, Any]:
         s, diffusion = self.settings, self.textures is None
@@ -228,7 +247,13 @@ class PerturbedDdpm(Synthesizer):
             "normals": data_fingerprint(normals),
             "settings": chosen | {"strength": self.settings.strengths},
             "masks": repr(self.masks),
-            "foreground": getattr(self.foreground, "__qualname__", repr(self.foreground)),
+            "foreground": {name: _named(each) for name, each in self.foreground.items()}
+            if isinstance(self.foreground, Mapping)
+            else _named(self.foreground),
             "textures": "none" if self.textures is None else self.textures.name,
             "model": "none" if self.trained is None else self.trained.fingerprint,
         }
+
+
+def _named(foreground: Foreground | None) -> str:
+    return str(getattr(foreground, "__qualname__", repr(foreground)))

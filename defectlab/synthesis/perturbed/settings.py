@@ -15,6 +15,10 @@ SAMPLERS = ("ddpm", "ddim")
 STRENGTHS = {"ddpm": (0.1, 0.2), "ddim": (0.01, 0.03)}
 """RealNet's ranges; ancestral steps forget more of what was added than DDIM's, so they need more of it."""
 
+PROFILE_STRENGTHS: dict[str, tuple[float, float]] = {"laptop": (1.0, 6.0)}
+"""Range of s of a profile where none is given; RealNet's elsewhere, which fits a long-trained model. The model of the
+laptop is trained short: what it draws is hardly abnormal below 1."""
+
 
 @dataclass(frozen=True)
 class PerturbedSettings:

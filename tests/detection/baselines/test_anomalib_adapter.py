@@ -136,6 +136,36 @@ def test_settings_that_a_model_cannot_be_built_with_are_refused(anomalib):
         make_baseline("draem", "smoke", device="cpu").score(surfaces(1))
 
 
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+def test_every_preset_has_a_size_that_its_model_takes(profile):
+    sizes = {name: make_baseline(name, profile, device="cpu").settings.size for name in MODELS}
+    assert all(MODELS[name].fits(size) for name, size in sizes.items())
+    if profile == "laptop":
+        assert sizes["dinomaly"] == (126, 126) and sizes["patchcore"] == sizes["super_simplenet"] == (128, 128)
+    if profile == "smoke":
+        assert sizes["dinomaly"] == (70, 70) and sizes["super_simplenet"] == (128, 128)
+        assert sizes["patchcore"] == sizes["cflow"] == (64, 64)
+
+
+def test_a_size_that_a_model_cannot_take_is_refused_when_its_settings_are_made():
+    with pytest.raises(
+        ValueError, match=r"in multiples of 14, and square .*got size \(128, 128\); near it: \(126, 126\)"
+    ):
+        make_baseline("dinomaly", "laptop", device="cpu", size=(128, 128))
+    with pytest.raises(ValueError, match=r"super_simplenet of anomalib takes at least 128 .*near it: \(128, 256\)"):
+        AnomalibSettings("super_simplenet", size=(96, 256))
+
+
+def test_the_check_finds_what_is_missing_without_images(anomalib, monkeypatch):
+    assert "Random weights" in make_baseline("patchcore", "smoke", device="cpu").check().note
+    with pytest.raises(ValueError, match="with trained weights alone"):
+        make_baseline("dinomaly", "smoke", device="cpu").check()
+    monkeypatch.setitem(sys.modules, "anomalib", None)
+    monkeypatch.delitem(sys.modules, "anomalib.models")
+    with pytest.raises(ImportError, match=r"defectlab\[comparison\]"):
+        make_baseline("patchcore", "smoke", device="cpu").check()
+
+
 def test_every_model_of_the_table_has_a_row_and_its_own_length():
     assert set(MODELS) <= set(BASELINES) and all(BASELINES[name].extra == "comparison" for name in MODELS)
     assert AnomalibSettings("dinomaly").filled().steps == 5000 and AnomalibSettings("dinomaly").filled().epochs is None

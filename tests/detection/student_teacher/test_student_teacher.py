@@ -72,6 +72,22 @@ def test_real_defects_in_the_training_set_are_left_aside_where_a_synthesizer_mak
     np.testing.assert_array_equal(with_real.score(test).pixel, without.score(test).pixel)
 
 
+def test_what_cannot_be_built_stops_before_a_defect_is_made(tmp_path):
+    class Never(Squares):
+        def synthesize(self, normals, n, seed, out=None):
+            pytest.fail("defects were made for a network that is not there")
+
+    for settings, error in (
+        (smoke(weights=str(tmp_path / "nowhere")), FileNotFoundError),
+        (smoke(size=(30, 32)), ValueError),
+    ):
+        detector = StudentTeacher(settings, Never(), device="cpu")
+        for attempt in (detector.check, lambda made=detector: made.fit(surfaces(2))):
+            with pytest.raises(error):
+                attempt()
+    assert StudentTeacher(smoke(), device="cpu").check().name == "none"
+
+
 def test_a_killed_training_goes_on_in_its_folder(tmp_path):
     settings = smoke(steps=2)
     first = StudentTeacher(settings, Squares(), device="cpu", folder=tmp_path).fit(surfaces(3))

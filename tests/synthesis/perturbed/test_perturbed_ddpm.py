@@ -171,6 +171,29 @@ def test_defects_keep_to_the_foreground_and_a_foreground_of_nothing_is_told(norm
         nothing.synthesize(normals, 1, seed=0)
 
 
+def test_every_category_has_a_foreground_of_its_own_and_the_record_says_which(tmp_path):
+    normals = load("train", size=(32, 32), preset="anomaly", scale=0.01)
+    textured = replace(SETTINGS, content="texture")
+    bright = ThresholdForeground(int(np.median(pixels(normals, 0))), brighter=True)
+    own = {"commutator": bright, "leather": None, "rolled": None}
+    options = {"textures": SurfaceTextures(), "category": category_of, "device": "cpu"}
+    made = PerturbedDdpm(TINY, textured, tmp_path, foreground=own, **options).synthesize(normals, 12, seed=0)
+    plain = PerturbedDdpm(TINY, textured, tmp_path, **options).synthesize(normals, 12, seed=0)
+    kinds = set()
+    for item, whole in zip(made.items, plain.items, strict=True):
+        category = item.record["source"].split("/")[0]
+        kinds.add(category)
+        assert item.record["foreground"] == ("anywhere" if own[category] is None else repr(bright))
+        if own[category] is None:
+            np.testing.assert_array_equal(item.image, whole.image)
+        else:
+            assert not (item.mask & ~bright(pixels(normals, item.record["normal"]))).any()
+        assert "foreground" not in whole.record
+    assert kinds == set(own)
+    with pytest.raises(ValueError, match="one for each category needs category, which tells them apart"):
+        PerturbedDdpm(TINY, SETTINGS, tmp_path, foreground=own)
+
+
 def test_masks_can_be_eroded_and_dilated(normals, synthesizer):
     made = other(synthesizer, masks=MorphedMasks(synthesizer.masks, "dilate", 2)).synthesize(normals, 2, seed=0)
     assert all(":dilate" in item.record["mask_id"] for item in made.items)
