@@ -17,6 +17,7 @@ from defectlab.data import SurfaceDataset, load_dataset
 from defectlab.data.duplicates import signature
 from defectlab.data.splits import grouped_split
 from defectlab.evaluation import auroc, average_precision
+from defectlab.evaluation.memorisation import nearest_distances
 from defectlab.experiments.looking import mask_shape
 from defectlab.experiments.measuring import simulate_scores, true_average_precision
 from defectlab.synthesis.lines import BlobMasks, LineMasks
@@ -215,6 +216,50 @@ def tell_apart(shapes: pd.DataFrame, reference: str, seed: int) -> pd.DataFrame:
         told = cross_val_predict(forest, both[SHAPE].to_numpy(), labels, cv=3, method="predict_proba")[:, 1]
         rows.append((name, auroc(labels, told)))
     return pd.DataFrame(rows, columns=["source", "AUROC"])
+
+
+def audit_neighbours(photos: Photographs, seed: int) -> pd.DataFrame:
+    """Who a generator's images resemble, for three generators of which one is honest.
+
+    Parts are divided into four: training, test, control and new ones. The honest generator makes images of new parts;
+    one repeats its training images, brighter and noisier; one repeats the *test* images, as it may if they were in what
+    it was pretrained on.
+
+    Args:
+        photos: of at least 8 parts.
+        seed: of the division and of the noise.
+
+    Returns:
+        Columns ``generator``, then the probability that an image of it lies nearer to the training set, and to the test
+        set, than a real image of the control does: about one half where it resembles them no more.
+    """
+    rng = np.random.default_rng(seed)
+    quarters = np.array_split(rng.permutation(np.unique(photos.parts)), 4)
+    train, test, control, new = (np.flatnonzero(np.isin(photos.parts, quarter)) for quarter in quarters)
+    made = {
+        "new images": photos.signatures[new],
+        "repeats training": np.stack([signature(_again(photos.images[i], rng)) for i in train]),
+        "repeats test": np.stack([signature(_again(photos.images[i], rng)) for i in test]),
+    }
+    near = {"nearer to training": train, "nearer to test": test}
+    rows = []
+    for name, samples in made.items():
+        found = {
+            what: nearest_distances(
+                torch.from_numpy(samples),
+                torch.from_numpy(photos.signatures[real]),
+                torch.from_numpy(photos.signatures[control]),
+            ).closer_than_real
+            for what, real in near.items()
+        }
+        rows.append({"generator": name, **found})
+    return pd.DataFrame(rows)
+
+
+def _again(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An image that was repeated: brighter or darker, with a little fresh noise."""
+    noisy = image * rng.uniform(0.85, 1.15) + rng.normal(0, 4, image.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
 def _exposure(whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:

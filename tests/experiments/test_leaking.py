@@ -26,6 +26,15 @@ def test_a_split_by_photograph_finds_what_is_not_there(photos):
     assert mean["by part"] < 0.8
 
 
+def test_an_audit_by_neighbours_finds_which_set_a_generator_repeats(photos):
+    found = leaking.audit_neighbours(photos, seed=0).set_index("generator")
+    assert found.loc["repeats training", "nearer to training"] > 0.95
+    assert found.loc["repeats test", "nearer to test"] > 0.95
+    others = [("new images", "nearer to training"), ("new images", "nearer to test"),
+              ("repeats training", "nearer to test"), ("repeats test", "nearer to training")]  # fmt: skip
+    assert all(0.1 < found.loc[where] < 0.9 for where in others)
+
+
 def test_the_score_of_memory_by_hand():
     train = np.array([[1.0, 0.0], [0.0, 1.0]])
     test = np.array([[1.0, 0.0], [0.6, 0.8]])
