@@ -206,6 +206,13 @@ def test_a_mask_at_half_its_size_is_the_maximum_of_each_block():
     assert resize_mask(mask, (2, 3)).tolist() == [[True, False, False], [False, True, False]]
 
 
+def test_area_maximum_enlarges_a_thin_region_that_the_nearest_pixel_keeps():
+    line = np.zeros((8, 8), bool)
+    line[3:5] = True  # two pixels high, across the border of two blocks
+    nearest = np.asarray(Image.fromarray(line).resize((4, 4), Image.Resampling.NEAREST))
+    assert nearest.sum() == 4 and resize_mask(line, (4, 4)).sum() == 8
+
+
 def test_a_mask_at_twice_its_size_repeats_each_pixel():
     assert np.array_equal(resize_mask(MARKED, (4, 6)), MARKED.repeat(2, axis=0).repeat(2, axis=1))
 
