@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from defectlab.progress import Pace
 from defectlab.synthesis.base import Synthetic, SyntheticSet
 from defectlab.synthesis.journal import JOURNAL, RECORDS, Journal, rows_of
 from defectlab.synthesis.records import jsonable, read_settings, settings_text, text_of_csv
@@ -239,12 +240,14 @@ def _work(
 ) -> None:
     """Makes and checks images batch by batch, and hands each batch on."""
     with tqdm(total=n, initial=n - len(todo), desc=name, unit="image", disable=None) as progress:
+        pace = Pace(log, name, n, n - len(todo), "image")
         for start in range(0, len(todo), batch_size):
             indices = todo[start : start + batch_size]
             made = _made(make, indices, like)
             like = made[0].image.shape
             keep(dict(zip(indices, made, strict=True)))
             progress.update(len(indices))
+            pace.at(n - len(todo) + start + len(indices))
 
 
 def _made(make: Make, indices: Sequence[int], like: tuple[int, ...] | None) -> list[Synthetic]:

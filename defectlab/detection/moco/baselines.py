@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -15,6 +17,9 @@ from defectlab.detection.moco.settings import MoCoSettings
 from defectlab.detection.moco.training import classes_of
 from defectlab.detection.training import seeded
 from defectlab.devices import pick_device
+from defectlab.progress import Pace
+
+log = logging.getLogger(__name__)
 
 
 def untrained_backbone(settings: MoCoSettings) -> Embedder:
@@ -32,7 +37,7 @@ def supervised_backbone(dataset: SurfaceDataset, settings: MoCoSettings, device:
 
     Raises:
         ValueError: if there is one class only, or too few images for a batch.
-        RuntimeError: if the loss is no longer finite.
+        FloatingPointError: if the loss of a step is no longer finite.
     """
     chosen, (labels, names) = pick_device(device), classes_of(dataset)
     if len(names) < 2:
@@ -50,8 +55,10 @@ def supervised_backbone(dataset: SurfaceDataset, settings: MoCoSettings, device:
         weight_decay=settings.weight_decay,
     )
     views = PRESETS[settings.augmentation]
+    pace = Pace(log, f"with labels, {settings.backbone}", settings.epochs, unit="epoch")
     for epoch in range(settings.epochs):
         embedder.train()
+        total, steps = torch.zeros((), device=chosen), 0
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(epoch)
         with seeded(settings.seed + epoch, chosen):
@@ -61,10 +68,12 @@ def supervised_backbone(dataset: SurfaceDataset, settings: MoCoSettings, device:
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-        if not torch.isfinite(loss):
-            raise RuntimeError(
-                f"the supervised loss became {loss.item()} in epoch {epoch + 1}: lower lr ({settings.lr})"
+                total, steps = total + loss.detach(), steps + 1  # one step that is no number makes the sum none
+        if not torch.isfinite(total):
+            raise FloatingPointError(
+                f"the supervised loss became {total.item()} in epoch {epoch + 1}: lower lr ({settings.lr})"
             )
+        pace.at(epoch + 1, f"loss {total.item() / steps:.3f}")
     return embedder.eval()
 
 

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 ONE_POINT = 0.95
-"""Norm of the mean embedding from which all images are taken to lie at one point."""
+"""Norm of the mean embedding below which no one says that all images lie at one point; above it, see `SHRUNK`."""
+SHRUNK = 0.25
+"""Share of the untrained encoder's spread below which a training has drawn the images together: an untrained encoder
+has a norm near 1 too, since its offsets are the same for all images."""
 FEW_DIMENSIONS = 2.0
 """Effective rank below which embeddings are taken to fill no space."""
 
@@ -29,6 +32,11 @@ class Diagnosis:
     uniformity: float
     mean_norm: float
     effective_rank: float
+
+    @property
+    def spread(self) -> float:
+        """Half the mean squared distance of two images, ``1 - mean_norm^2``, in [0, 1]; 0: all at one point."""
+        return max(0.0, 1 - self.mean_norm**2)
 
 
 def diagnose(first: Tensor, second: Tensor) -> Diagnosis:
@@ -73,16 +81,32 @@ def effective_rank(embeddings: Tensor) -> float:
     return torch.special.entr(shares).sum().exp().item()  # H = -sum p log p
 
 
-def collapsed(diagnosis: Diagnosis) -> str:
-    """A sentence that says how the representation has collapsed; empty where it has not."""
-    if diagnosis.mean_norm > ONE_POINT:
+def to_one_point(norm: float, untrained: float) -> bool:
+    """Whether a training has drawn all images to one point.
+
+    Args:
+        norm: of the mean embedding, after some training.
+        untrained: the same of the encoder that the training began with, on the same images.
+    """
+    return norm > ONE_POINT and 1 - norm**2 <= SHRUNK * (1 - untrained**2)
+
+
+def collapsed(diagnosis: Diagnosis, untrained: Diagnosis) -> str:
+    """A sentence that says how a training has made the representation collapse; empty where it has not.
+
+    Args:
+        diagnosis: after some training.
+        untrained: of the encoder that the training began with, on the same images.
+    """
+    if to_one_point(diagnosis.mean_norm, untrained.mean_norm):
         return (
-            f"collapsed to one point: the mean embedding has norm {diagnosis.mean_norm:.3f} (above {ONE_POINT}), "
-            f"uniformity {diagnosis.uniformity:.2f}: every image looks the same to the encoder"
+            f"collapsed to one point: the mean embedding has norm {diagnosis.mean_norm:.4f}, untrained "
+            f"{untrained.mean_norm:.4f}; {diagnosis.spread / max(untrained.spread, 1e-12):.1%} of the spread that it "
+            "began with is left: every image looks the same to the encoder"
         )
-    if diagnosis.effective_rank < FEW_DIMENSIONS:
+    if diagnosis.effective_rank < min(FEW_DIMENSIONS, untrained.effective_rank):
         return (
-            f"collapsed to few dimensions: effective rank {diagnosis.effective_rank:.2f} (below {FEW_DIMENSIONS}): "
-            "images differ along a line at most"
+            f"collapsed to few dimensions: effective rank {diagnosis.effective_rank:.2f} (below {FEW_DIMENSIONS}), "
+            f"untrained {untrained.effective_rank:.2f}: images differ along a line at most"
         )
     return ""

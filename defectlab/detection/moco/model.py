@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
+from functools import cache
+from inspect import signature
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from timm.layers.norm_act import BatchNormAct2d, GroupNormAct
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from defectlab.detection.backbones import BackboneSpec, Normalise, create
 from defectlab.detection.moco.queue import KeyQueue
@@ -29,7 +33,7 @@ class Embedder(nn.Module):
 
     def __init__(self, backbone: Any, head: str, dim: int) -> None:
         super().__init__()
-        width = int(backbone.num_features)
+        width = width_of(backbone)
         mean, std = (tuple(backbone.pretrained_cfg.get(key, (0.5,) * 3)) for key in ("mean", "std"))
         self.normalise = Normalise(mean, std)
         self.backbone = backbone
@@ -41,9 +45,13 @@ class Embedder(nn.Module):
         features: Tensor = self.backbone(self.normalise(images))
         return features
 
+    def project(self, features: Tensor) -> Tensor:
+        """Unit vectors, shape ``(n, dim)``, from pooled features ``(n, width)``."""
+        return F.normalize(self.head(features).float(), dim=1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Unit vectors, shape ``(n, dim)``."""
-        return F.normalize(self.head(self.features(images)).float(), dim=1)
+        return self.project(self.features(images))
 
 
 class MoCo(nn.Module):
@@ -93,24 +101,69 @@ def make_backbone(settings: MoCoSettings) -> Any:
     """The timm backbone of the settings with random weights that depend on the seed alone.
 
     Raises:
-        ValueError: if timm knows no such model, or it cannot take images of that size.
+        ValueError: if timm knows no such model, or ``batch_norm="group"`` cannot take the place of its BatchNorm.
     """
-    spec = BackboneSpec(settings.backbone, _size_option(settings))
-    backbone = create(spec, settings.seed)
-    return to_group_norm(backbone) if settings.batch_norm == "group" else backbone
+    backbone = create(BackboneSpec(settings.backbone, size_options(settings)), settings.seed)
+    if settings.batch_norm != "group":
+        return backbone
+    to_group_norm(backbone)
+    left = sorted({type(module).__name__ for module in backbone.modules() if isinstance(module, _BatchNorm)})
+    if left:
+        raise ValueError(
+            f"batch_norm='group' takes the place of BatchNorm2d only, {settings.backbone!r} has {', '.join(left)} too: "
+            "take batch_norm='plain' or 'shuffled', or another backbone"
+        )
+    return backbone
 
 
-def is_transformer(backbone: str) -> bool:
-    """Whether a timm name is that of a transformer: built for one size of image, without BatchNorm."""
-    return any(word in backbone for word in ("vit", "deit", "swin", "beit"))
+def check_backbone(settings: MoCoSettings) -> None:
+    """Sends one image of the settings' size through the backbone, so that what cannot be trained stops at once.
+
+    Raises:
+        ValueError: if timm knows no such model, or it takes no images of that size.
+    """
+    try:
+        backbone = make_backbone(settings).eval()
+        with torch.inference_mode():
+            features = backbone(torch.zeros(1, 3, settings.size, settings.size))
+    except (RuntimeError, AssertionError, TypeError, ZeroDivisionError) as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(
+            f"backbone {settings.backbone!r} cannot take images of {settings.size} x {settings.size} pixels ({said}): "
+            "take another image_size, or another backbone"
+        ) from error
+    if features.shape != (1, width_of(backbone)):
+        raise ValueError(
+            f"backbone {settings.backbone!r}: expected pooled features of shape (1, {width_of(backbone)}), got "
+            f"{tuple(features.shape)}: take another backbone"
+        )
 
 
-def _size_option(settings: MoCoSettings) -> dict[str, Any]:
-    """Size of a transformer's images; patches of 16 pixels become smaller on images below 64, of which 4 x 4 remain."""
-    if not is_transformer(settings.backbone):
+def width_of(backbone: Any) -> int:
+    """Length of the pooled features of a timm model without classifier."""
+    return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)
+
+
+def has_batch_norm(backbone: str) -> bool:
+    """Whether a model of timm has BatchNorm: without it all values of ``batch_norm`` are the same training."""
+    return _traits(backbone)[0]
+
+
+@cache
+def _traits(name: str) -> tuple[bool, bool]:
+    """Whether a model of timm has BatchNorm, and whether it has to be told the size of its images."""
+    model = create(BackboneSpec(name), seed=0)
+    told = any("img_size" in signature(kind).parameters for kind in type(model).__mro__[:-1])
+    return any(isinstance(module, _BatchNorm) for module in model.modules()), told
+
+
+def size_options(settings: MoCoSettings) -> dict[str, Any]:
+    """Size of the images where the model wants to know; patches that leave fewer than 4 x 4 of them become smaller."""
+    if not _traits(settings.backbone)[1]:
         return {}
-    smaller = {"patch_size": settings.size // 4} if "patch16" in settings.backbone and settings.size < 64 else {}
-    return {"img_size": settings.size, **smaller}
+    patch = re.search(r"patch(\d+)", settings.backbone)
+    small = patch is not None and settings.size // int(patch[1]) < 4
+    return {"img_size": settings.size, **({"patch_size": settings.size // 4} if small else {})}
 
 
 def to_group_norm(module: nn.Module) -> nn.Module:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -23,9 +29,19 @@ from defectlab.detection.moco.momentum import momentum_update
 from defectlab.detection.moco.settings import MoCoSettings
 from defectlab.detection.training import seeded
 from defectlab.devices import pick_device
+from defectlab.progress import Pace
+
+log = logging.getLogger(__name__)
 
 DIAGNOSED = 512
 """Images, evenly spread over the data set, that the collapse is measured on."""
+FEATURES = "features_"
+"""Begins the name of a measure of collapse that is taken on what the head reads: the backbone's pooled features."""
+
+
+NO_LOSS: dict[str, Any] = {"loss": nan, "lr": nan}
+NOT_TIMED: dict[str, Any] = {"collapsed": "", "seconds": 0.0, "left": "?"}
+"""What the row of epoch 0 has in place of numbers."""
 
 
 class MoCoTrainer:
@@ -36,7 +52,7 @@ class MoCoTrainer:
         settings: the settings.
         folder: for ``checkpoint.pt`` and ``log.csv``; a second trainer on the same folder goes on. ``None``: neither.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-        show_progress: draw a bar of epochs with the time left.
+        show_progress: draw a bar of epochs with the time left; the log has it now and then in any case.
 
     Raises:
         ValueError: if the data set cannot fill a batch, or the folder's checkpoint is of another training.
@@ -65,7 +81,7 @@ class MoCoTrainer:
             weight_decay=settings.weight_decay,
         )
         self.amp = settings.amp and self.device.type == "cuda"
-        key = asdict(settings) | {"images": int(self.images.long().sum()), "n": len(dataset)}
+        key = asdict(settings) | {"images": digest_of(self.images, self.classes), "n": len(dataset)}
         parts: dict[str, Stateful] = {"model": self.model, "optimiser": self.optimiser}
         self.kept = TrainingFolder(folder, key, parts, self.device, "epoch")
         self.epoch, self.rows = self.kept.done, self.kept.rows
@@ -74,27 +90,33 @@ class MoCoTrainer:
         """Trains to the last epoch.
 
         Returns:
-            The log: epoch (from 1), loss, lr, alignment, uniformity, mean_norm, effective_rank, collapsed (a
-            sentence or empty), seconds, left.
+            The log: epoch, loss, lr, alignment, uniformity, mean_norm, effective_rank of the embeddings, the same four
+            of the backbone's pooled features as ``features_alignment`` and so on, collapsed (a sentence or empty),
+            seconds, left. Epoch 0 is the untrained encoder, by which `collapsed` judges; it has no loss and no rate.
 
         Raises:
             FloatingPointError: if the loss is no longer finite; the checkpoint of the epoch before is kept.
         """
         begun, first = time.perf_counter(), self.epoch
+        if not self.rows:
+            self.rows.append({"epoch": 0, **NO_LOSS, **self._measures(), **NOT_TIMED})
+        pace = Pace(log, f"{self.settings.loss}, {self.settings.backbone}", self.settings.epochs, first, "epoch")
         bar = tqdm(range(first, self.settings.epochs), desc="moco", disable=not self.show_progress, leave=False)
         for epoch in bar:
             since = time.perf_counter()
             with seeded(self.settings.seed + epoch, self.device):  # for backbones with dropout
                 loss = self._epoch(epoch)
-            diagnosis = self.diagnose()
+            measures = self._measures()
             self.epoch = epoch + 1
             now = time.perf_counter()
             left = time_left(now - begun, self.epoch - first, self.settings.epochs - first)
-            numbers = {"loss": loss, "lr": self.settings.rate(epoch), **asdict(diagnosis)}
-            facts = {"collapsed": collapsed(diagnosis), "seconds": round(now - since, 2), "left": left}
+            numbers = {"loss": loss, "lr": self.settings.rate(epoch), **measures}
+            said = collapsed(_diagnosis(measures), _diagnosis(self.rows[0]))
+            facts = {"collapsed": said, "seconds": round(now - since, 2), "left": left}
             self.rows.append({"epoch": self.epoch, **numbers, **facts})
-            bar.set_postfix(loss=f"{loss:.3f}", mean_norm=f"{diagnosis.mean_norm:.2f}")
+            bar.set_postfix(loss=f"{loss:.3f}", mean_norm=f"{measures['mean_norm']:.2f}")
             self.kept.save(self.epoch)
+            pace.at(self.epoch, f"loss {loss:.3f}, norm {measures['mean_norm']:.3f}")
         return self.history
 
     @property
@@ -147,17 +169,56 @@ class MoCoTrainer:
         return loss.detach()
 
     @torch.no_grad()
-    def diagnose(self) -> Diagnosis:
-        """Diagnosis of the kept encoder on two fixed views of up to `DIAGNOSED` images, in evaluation mode."""
+    def diagnose(self) -> tuple[Diagnosis, Diagnosis]:
+        """Diagnosis of the kept encoder on two fixed views of up to `DIAGNOSED` images, in evaluation mode.
+
+        Returns:
+            Of the embeddings, which the loss sees, and of the backbone's pooled features at length one, which a head
+            reads.
+        """
         self.model.eval()
         generator, views = torch.Generator().manual_seed(0), PRESETS[self.settings.augmentation]
         kept = self.model.kept
-        parts: tuple[list[Tensor], list[Tensor]] = ([], [])
+        embeddings: tuple[list[Tensor], list[Tensor]] = ([], [])
+        features: tuple[list[Tensor], list[Tensor]] = ([], [])
         chosen = self.images[:: -(-len(self.images) // DIAGNOSED)]
         for batch in chosen.split(64):
-            for part in parts:
-                part.append(kept(views(batch.to(self.device), self.settings.size, generator)).cpu())
-        return diagnose(torch.cat(parts[0]), torch.cat(parts[1]))
+            for view in (0, 1):
+                pooled = kept.features(views(batch.to(self.device), self.settings.size, generator))
+                embeddings[view].append(kept.project(pooled).cpu())
+                features[view].append(_unit(pooled).cpu())
+        first, second = (diagnose(*(torch.cat(view) for view in space)) for space in (embeddings, features))
+        return first, second
+
+    def _measures(self) -> dict[str, float]:
+        """What a row of the log has of `diagnose`."""
+        embeddings, features = self.diagnose()
+        return measures_of(embeddings, features)
+
+
+def measures_of(embeddings: Diagnosis, features: Diagnosis) -> dict[str, float]:
+    """The measures of `MoCoTrainer.diagnose` by name; those of features begin with `FEATURES`."""
+    return {**asdict(embeddings), **{f"{FEATURES}{name}": value for name, value in asdict(features).items()}}
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Features at length one; where all are zero, all are equal."""
+    found = features.float()
+    none = found.norm(dim=1, keepdim=True) == 0
+    return F.normalize(torch.where(none, torch.ones_like(found), found), dim=1)
+
+
+def digest_of(images: Tensor, classes: Tensor) -> str:
+    """Sixteen hexadecimal digits of images, uint8 ``(n, ...)``, and their classes; no copy of all images is made."""
+    found = hashlib.sha256(repr((tuple(images.shape), classes.tolist())).encode())
+    for part in images.split(DIAGNOSED):
+        found.update(part.contiguous().numpy())
+    return found.hexdigest()[:16]
+
+
+def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
+    """The diagnosis of the embeddings in a row of the log."""
+    return Diagnosis(**{item.name: row[item.name] for item in fields(Diagnosis)})
 
 
 def classes_of(dataset: SurfaceDataset) -> tuple[Tensor, tuple[str, ...]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from defectlab.detection.moco.losses import LOSSES, contrastive_loss
 
@@ -133,3 +135,24 @@ def test_unknown_names_shapes_and_temperatures_are_refused():
         contrastive_loss(Q, P[:1], U, 0.5)
     with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
         contrastive_loss(Q, P, U, 0)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that any operation gave."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        given = func(*args, **(kwargs or {}))
+        for part in tree_leaves(given):
+            self.elements = max(self.elements, part.numel() if isinstance(part, torch.Tensor) else 0)
+        return given
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_memory_is_that_of_all_products_and_never_of_the_array_of_the_papers_text(kind):
+    n, k, c = 2000, 500, 8
+    q, p, u = unit(n, c, seed=0).requires_grad_(True), unit(n, c, seed=1), unit(k, c, seed=2)
+    with Largest() as seen:
+        contrastive_loss(q, p, u, 0.2, kind).backward()
+    assert seen.elements == n * max(n, k)  # an array (n, n, n) would have 8 000 000 000

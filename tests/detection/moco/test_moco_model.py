@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from defectlab.detection.moco import settings as presets
-from defectlab.detection.moco.model import MoCo, make_backbone, to_group_norm
+from defectlab.detection.moco.model import MoCo, check_backbone, has_batch_norm, make_backbone, to_group_norm
 from defectlab.detection.moco.settings import MoCoSettings
 
 
@@ -60,7 +60,8 @@ def test_both_encoders_start_equal_and_only_the_query_encoder_learns():
     model = MoCo(smoke())
     pairs = zip(model.query.parameters(), model.key.parameters(), strict=True)
     assert all(torch.equal(q, k) and q.requires_grad and not k.requires_grad for q, k in pairs)
-    assert model.kept is model.query and MoCo(smoke(keep="k")).kept is not None
+    slow = MoCo(smoke(keep="k"))
+    assert model.kept is model.query and slow.kept is slow.key and slow.kept is not slow.query
     assert len(model.query.head) == 3 and len(MoCo(smoke(head="linear")).query.head) == 1
 
 
@@ -84,6 +85,29 @@ def test_embeddings_are_unit_vectors():
 def test_other_families_of_backbones_fit(backbone):
     settings = presets.smoke(backbone=backbone, size=32)
     assert MoCo(settings).query(torch.rand(2, 3, 32, 32)).shape == (2, 16)
+
+
+@pytest.mark.parametrize("name", ["mixer_s16_224", "eva02_tiny_patch14_224", "efficientvit_b0", "levit_128s"])
+def test_a_model_that_has_to_know_its_images_size_is_told_it(name):
+    settings = presets.smoke(backbone=name, size=32)
+    check_backbone(settings)
+    model = MoCo(settings).eval()
+    assert model.query(torch.rand(2, 3, 32, 32)).shape == (2, 16)
+
+
+def test_normalisation_is_asked_of_the_model_and_not_of_its_name():
+    with_batch_norm = ("test_resnet", "test_efficientnet", "efficientvit_b0", "mobilevit_xxs", "repvit_m0_9")
+    assert all(map(has_batch_norm, with_batch_norm))
+    assert not any(map(has_batch_norm, ("test_vit", "test_convnext", "mixer_s16_224")))
+    group = make_backbone(presets.smoke(backbone="mobilevit_xxs", batch_norm="group"))
+    assert any(isinstance(module, nn.GroupNorm) for module in group.modules())
+    with pytest.raises(ValueError, match="place of BatchNorm2d only, 'levit_128s' has BatchNorm1d too"):
+        make_backbone(presets.smoke(backbone="levit_128s", batch_norm="group"))
+
+
+def test_images_that_a_backbone_cannot_take_are_refused_before_any_training():
+    with pytest.raises(ValueError, match="'crossvit_tiny_240' cannot take images of 32 x 32 pixels .*another image_size"):
+        check_backbone(presets.smoke(backbone="crossvit_tiny_240", size=32))
 
 
 def test_shuffled_keys_come_back_in_order_and_their_statistics_are_of_halves():

@@ -10,7 +10,14 @@ import torch
 from torch import nn
 
 from defectlab.detection.moco.batches import check_batches, epoch_batches, step_generator
-from defectlab.detection.moco.diagnostics import Diagnosis, collapsed, diagnose, effective_rank, uniformity
+from defectlab.detection.moco.diagnostics import (
+    Diagnosis,
+    collapsed,
+    diagnose,
+    effective_rank,
+    to_one_point,
+    uniformity,
+)
 from defectlab.detection.moco.momentum import momentum_update
 from defectlab.detection.moco.queue import KeyQueue
 
@@ -77,14 +84,38 @@ def test_one_point_is_a_collapse_and_is_called_one():
     point = torch.tensor([[0.6, 0.8]]).expand(6, 2)
     report = diagnose(point, point)
     assert report == Diagnosis(*map(pytest.approx, (0, 0, 1, 1)))
-    assert collapsed(report).startswith("collapsed to one point: the mean embedding has norm 1.000")
+    assert report.spread == pytest.approx(0, abs=1e-9)
+    began = Diagnosis(0.1, -0.4, 0.9, 20)
+    assert collapsed(report, began).startswith(
+        "collapsed to one point: the mean embedding has norm 1.0000, untrained 0.9000; 0.0% of the spread"
+    )
+
+
+def test_a_collapse_is_judged_against_the_untrained_encoder():
+    # untrained encoders of the stored studies have norms from 0.937 (group norm) to 0.986 (BatchNorm)
+    for norm in (0.937, 0.968, 0.986):
+        untrained = Diagnosis(0.08, -0.2, norm, 6)
+        assert collapsed(untrained, untrained) == ""
+        assert not to_one_point(norm, norm) and not to_one_point(0.66, norm)
+        assert to_one_point(0.9987, norm)  # the largest spread that the improved loss left, beside the smallest
+    # half a squared distance: four points of a square about their mean are at distance 1 of it
+    assert Diagnosis(0, 0, 0, 2).spread == 1 and Diagnosis(0, 0, 0.6, 2).spread == pytest.approx(0.64)
+    # a quarter of the spread is the limit, and below a norm of 0.95 nothing is one point
+    assert to_one_point(math.sqrt(1 - 0.24 * 0.19), 0.9) and not to_one_point(math.sqrt(1 - 0.26 * 0.19), 0.9)
+    assert not to_one_point(0.9, 0.0)
+
+
+def test_a_rank_that_was_low_from_the_start_is_no_collapse():
+    low, high = Diagnosis(1, -1, 0.5, 1.5), Diagnosis(1, -1, 0.5, 9)
+    assert collapsed(low, low) == "" and "effective rank 1.50 (below 2.0), untrained 9.00" in collapsed(low, high)
 
 
 def test_a_line_is_a_collapse_of_another_kind_and_a_sphere_is_none():
     line = torch.tensor([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]]).repeat(4, 1)
-    assert "collapsed to few dimensions: effective rank 1.00" in collapsed(diagnose(line, line))
     sphere = nn.functional.normalize(torch.randn(200, 16, generator=torch.Generator().manual_seed(0)), dim=1)
-    assert collapsed(diagnose(sphere, sphere)) == ""
+    round_ = diagnose(sphere, sphere)
+    assert "collapsed to few dimensions: effective rank 1.00" in collapsed(diagnose(line, line), round_)
+    assert collapsed(round_, round_) == ""
 
 
 def test_effective_rank_and_uniformity_beside_numpy():

@@ -1,0 +1,67 @@
+"""How far a stage is and how long it will take, as lines of a log: a bar needs a terminal, which a notebook is not."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from defectlab.files import slug
+
+EVERY = 60.0
+"""Seconds between two lines of a stage, at least; the last line of a stage comes always."""
+
+
+class Pace:
+    """Tells the log how far a stage is: a line when it has ended, and one a minute where it takes longer.
+
+    Args:
+        log: of the module that works.
+        label: of the stage.
+        total: units of work.
+        done: of these before now.
+        unit: what is counted, such as ``"epoch"``.
+    """
+
+    def __init__(self, log: logging.Logger, label: str, total: int, done: int = 0, unit: str = "step") -> None:
+        self.log, self.label, self.total, self.first, self.unit = log, label, total, done, unit
+        self.begun = self.last = time.perf_counter()
+
+    def at(self, done: int, said: str = "") -> None:
+        """Says so where a line is due.
+
+        Args:
+            done: units so far.
+            said: what else is worth a word, such as the loss.
+        """
+        now = time.perf_counter()
+        if done < self.total and now - self.last < EVERY:
+            return
+        self.last = now
+        seconds = now - self.begun
+        left = seconds / max(1, done - self.first) * (self.total - done)
+        rest = f"{spoken(left)} left" if done < self.total else f"took {spoken(seconds)}"
+        more = f", {said}" if said else ""
+        self.log.info("%s: %s %d of %d%s, %s", self.label, self.unit, done, self.total, more, rest)
+
+
+def spoken(seconds: float) -> str:
+    """A time as ``"1:02:03"``."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def show(name: str = "defectlab") -> None:
+    """Shows the lines of the package's log on standard error from now on; a second call changes nothing.
+
+    In a notebook they stand under the cell that works, also while papermill runs it; pages of the book leave them out.
+
+    Args:
+        name: of the logger whose lines are shown.
+    """
+    log, known = logging.getLogger(name), f"progress-{slug(name)}"
+    log.setLevel(logging.INFO)
+    if all(handler.name != known for handler in log.handlers):
+        handler = logging.StreamHandler()
+        handler.name = known
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
