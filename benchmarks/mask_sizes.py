@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from defectlab.data.images import read_mask, resize_mask
-from defectlab.synthesis.masks import LineMasks
+from defectlab.synthesis.lines import LineMasks
 
 
 def nearest(mask: np.ndarray, side: int) -> np.ndarray:

@@ -22,7 +22,8 @@ NOTES = {
     "dinov2": f"Pretrained by DINOv2 without labels. {UNNAMED}",
     "imagenet": f"Pretrained on ImageNet. {UNNAMED}",
     "pocket": (
-        "A small ViT trained by this project on drawn images, without any real defect. "
+        "A small ViT trained by this project on drawn images, without any real defect; but it learned to predict the "
+        "shipped encoder's features, and that encoder was shown the exact masks of drawn defects. "
         f"Compare the rows of one table with each other, not with the paper. {UNNAMED}"
     ),
     "none": "Random weights: its features know nothing of images. Compare the rows of one table with each other only.",

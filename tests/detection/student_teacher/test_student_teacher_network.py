@@ -38,6 +38,7 @@ def test_the_shipped_teacher_says_what_it_was_trained_on_and_only_a_file_of_othe
     assert set(teacher_module.NOTES) == {"dinov2", "imagenet", "pocket", "none"}
     _, report = load_teacher(presets.laptop())
     assert report.name == "pocket" and "trained by this project" in report.note and len(report.sha256) == 64
+    assert "that encoder was shown the exact masks of drawn defects" in report.note
     assert load_model("auto", "pocket_teacher", (128, 128), 0)[2].note == report.note
     given = presets.smoke(teacher="test_vit", weights=str(tmp_path / "vit.safetensors"))
     own = timm.create_model("test_vit", num_classes=0, dynamic_img_size=False)
