@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from defectlab.detection.moco import (
-    Diagnosis,
     MoCoSettings,
     MoCoTrainer,
     ProbeReport,
@@ -21,9 +22,12 @@ from defectlab.detection.moco import (
     probe,
     supervised_backbone,
 )
+from defectlab.detection.moco.keeping import save_backbone
 from defectlab.detection.moco.model import Embedder
+from defectlab.detection.moco.training import measures_of
 from defectlab.experiments.held_images import HeldImages
 from defectlab.files import fingerprint, slug
+from defectlab.progress import Pace
 from defectlab.provenance import source_hash
 from defectlab.runs import Run
 
@@ -50,6 +54,13 @@ BASELINES = ("untrained", "supervised")
 SUFFIX = {"augmented": "", "original": "_original_data"}
 """What the data of a training add to the name of its method."""
 PROBABILITY = "p_"
+HIDDEN = 512
+"""Width of the hidden layer of the MLP head; the paper states none."""
+HEADS = {"linear": ProbeSettings(), "mlp": ProbeSettings(hidden=HIDDEN)}
+"""Heads on the frozen backbone, by the name that parameters give them: of the paper's ResNet-50 and of its ViT."""
+CHECKPOINTS, ENCODERS = "checkpoints", "encoders"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ class Contrast:
         data: a name of `SUFFIX`.
         n_aug: generated images that the training began with; 0 for original data.
         also: further regimes that get the same rows: a baseline is the same whatever the batches of the others.
+        head: a name of `HEADS`.
+        keep: keep the trained backbone in the run's folder ``encoders``, see `defectlab.detection.moco.keeping`.
     """
 
     kind: str
@@ -78,6 +91,8 @@ class Contrast:
     data: str = "augmented"
     n_aug: int = 0
     also: tuple[str, ...] = ()
+    head: str = "linear"
+    keep: bool = False
 
     @property
     def method(self) -> str:
@@ -99,7 +114,7 @@ class Contrast:
     def inputs(self) -> dict[str, Any]:
         """What the outcome depends on beside the code."""
         data = {"train": self.train.digest, "test": self.test.digest, "n_aug": self.n_aug}
-        return {**asdict(self.chosen), "kind": self.kind, "also": self.also, **data}
+        return {**asdict(self.chosen), "kind": self.kind, "also": self.also, "probe": self.head, **data}
 
 
 def method_name(kind: str, data: str = "augmented") -> str:
@@ -111,26 +126,41 @@ def contrast(job: Contrast, run: Run, device: str = "auto") -> bool:
     """Trains, tests and stores one job; what is stored already is not done again.
 
     Result rows: ``ap_step_<class>`` of each class against the rest, ``map_step``, ``accuracy``, and for all but the
-    supervised baseline ``alignment``, ``uniformity``, ``mean_norm`` and ``effective_rank`` of the embeddings. Tables:
-    ``scores-NAME`` and, where there were epochs, ``history-NAME``.
+    supervised baseline ``alignment``, ``uniformity``, ``mean_norm`` and ``effective_rank`` of the embeddings, and the
+    same of the backbone's features as ``features_alignment`` and so on. Tables: ``scores-NAME`` and, where there were
+    epochs, ``history-NAME``. The checkpoint of a pretraining goes when its rows are stored, not before.
 
     Returns:
         Whether there was anything to do.
 
     Raises:
         ValueError: if images or classes are too few for a batch.
-        RuntimeError: if a loss is no longer finite.
+        FloatingPointError: if a loss is no longer finite.
     """
     inputs = job.inputs
     with run.step(f"contrast/{job.name}", inputs, ROOMS) as todo:
         if todo:
             begun = time.perf_counter()
-            backbone, diagnosis = _trained(job, run, fingerprint({**inputs, "source": source_hash(ROOMS)}), device)
-            settings = ProbeSettings(seed=job.seed)
-            report = probe(job.train, job.test, backbone, job.chosen.size, settings)
+            # another name for other inputs or code, so that a training never goes on from a foreign checkpoint
+            key = fingerprint({**inputs, "source": source_hash(ROOMS)})
+            folder = run.folder(CHECKPOINTS) / f"{job.name}-{key}"
+            backbone, measures = _trained(job, run, folder, device)
+            if job.keep and job.kind != "untrained":
+                save_backbone(backbone, job.chosen, run.folder(ENCODERS) / job.name)
+            report = probe(job.train, job.test, backbone, job.chosen.size, replace(HEADS[job.head], seed=job.seed))
             run.write_table(f"scores-{job.name}", _scores(report, job.test))
-            _add(job, run, report, diagnosis, time.perf_counter() - begun)
+            _add(job, run, report, measures, time.perf_counter() - begun)
+    if todo:
+        shutil.rmtree(folder, ignore_errors=True)  # the step is marked: nothing needs the checkpoint any more
     return todo
+
+
+def contrast_all(jobs: Sequence[Contrast], run: Run, device: str = "auto") -> None:
+    """All jobs in turn; the log says how far they are and what is left of the time."""
+    pace = Pace(log, "encoders", len(jobs), unit="training")
+    for done, job in enumerate(jobs, start=1):
+        contrast(job, run, device)
+        pace.at(done, f"{job.method}, {job.regime}, seed {job.seed}")
 
 
 def report_of(scores: pd.DataFrame) -> ProbeReport:
@@ -140,20 +170,15 @@ def report_of(scores: pd.DataFrame) -> ProbeReport:
     return ProbeReport(classes, labels, scores[[f"{PROBABILITY}{name}" for name in classes]].to_numpy(dtype=float))
 
 
-def _trained(job: Contrast, run: Run, key: str, device: str) -> tuple[Embedder, Diagnosis | None]:
-    """The backbone of a job and what its embeddings look like at the end."""
+def _trained(job: Contrast, run: Run, folder: Path, device: str) -> tuple[Embedder, dict[str, float]]:
+    """The backbone of a job and the measures of collapse at the end."""
     if job.kind == "supervised":
-        return supervised_backbone(job.train, job.chosen, device), None
-    # another name for other inputs or code, so that a training never goes on from a foreign checkpoint
-    folder = run.folder("checkpoints") / f"{job.name}-{key}"
+        return supervised_backbone(job.train, job.chosen, device), {}
     trainer = MoCoTrainer(job.train, job.chosen, None if job.kind == "untrained" else folder, device)
-    if job.kind == "untrained":
-        return trainer.backbone, trainer.diagnose()
-    history = trainer.run().assign(method=job.method, regime=job.regime, seed=job.seed)
-    run.write_table(f"history-{job.name}", history)
-    diagnosis = trainer.diagnose()
-    shutil.rmtree(folder)
-    return trainer.backbone, diagnosis
+    if job.kind != "untrained":
+        history = trainer.run().assign(method=job.method, regime=job.regime, seed=job.seed)
+        run.write_table(f"history-{job.name}", history)
+    return trainer.backbone, measures_of(*trainer.diagnose())
 
 
 def _scores(report: ProbeReport, test: HeldImages) -> pd.DataFrame:
@@ -170,10 +195,10 @@ def _scores(report: ProbeReport, test: HeldImages) -> pd.DataFrame:
     return table.join(pd.DataFrame(report.probabilities, columns=columns))
 
 
-def _add(job: Contrast, run: Run, report: ProbeReport, diagnosis: Diagnosis | None, seconds: float) -> None:
+def _add(job: Contrast, run: Run, report: ProbeReport, measures: Mapping[str, float], seconds: float) -> None:
     values: dict[str, float] = {f"ap_step_{name}": ap for name, ap in report.average_precision.items()}
     values |= {"map_step": report.mean_average_precision, "accuracy": report.accuracy}
-    values |= {} if diagnosis is None else asdict(diagnosis)
+    values |= measures
     columns: Mapping[str, Any] = {"method": job.method, "n_aug": job.n_aug, "seed": job.seed, "seconds": seconds}
     for regime in (job.regime, *job.also):
         run.add([run.result(**columns, regime=regime, metric=name, value=value) for name, value in values.items()])

@@ -13,12 +13,13 @@ import torch
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
 from defectlab.detection.moco.batches import check_batches
-from defectlab.detection.moco.model import is_transformer, make_backbone
+from defectlab.detection.moco.model import check_backbone, has_batch_norm
 from defectlab.detection.moco.settings import laptop as moco_laptop
+from defectlab.detection.moco.settings import v1, v2
 from defectlab.detection.moco.training import classes_of
 from defectlab.experiments import collected
 from defectlab.experiments.contents import contents
-from defectlab.experiments.contrast import Contrast, contrast
+from defectlab.experiments.contrast import Contrast, contrast_all
 from defectlab.experiments.ddpm_moco_data import ClassSplits, load_classes
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
 from defectlab.experiments.generator_choices import SAMPLERS, Generator, comparator_settings, comparators
@@ -27,7 +28,7 @@ from defectlab.experiments.generators import Comparison, class_conditional, comp
 from defectlab.experiments.held_images import HeldImages
 from defectlab.provenance import papermill_command
 from defectlab.report.contrastive_plots import class_faces
-from defectlab.report.contrastive_setting import ContrastiveSetting
+from defectlab.report.contrastive_setting import V_16, ContrastiveSetting
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classical import ClassicalSettings
@@ -37,6 +38,8 @@ from defectlab.synthesis.store import collect
 
 LARGEST = 224
 """Side of the views that encoders are trained on, at most; larger images are made smaller."""
+PRESETS = {"v1": v1(), "v2": v2()}
+"""MoCo's own augmentations and projections, by the value of ``preset``."""
 TRAINED = 0.8
 """Share of the generated images that is trained on; the rest is tested on where ``test_on`` says so."""
 
@@ -55,7 +58,7 @@ def load(params: DdpmMocoParameters) -> ClassSplits:
         comparator_settings(params.profile, comparator_side(params))
     data = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
     for backbone in params.backbones:
-        make_backbone(moco_settings(params, backbone))
+        check_backbone(moco_settings(params, backbone))
     _require_batches(params, data)
     class_faces(data.classes)  # refuses more classes than a figure can tell apart
     least = 2 * len(data.classes)
@@ -108,7 +111,10 @@ def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
         "lr": params.lr,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    norm = "plain" if is_transformer(backbone) else params.batch_norm
+    norm = params.batch_norm if has_batch_norm(backbone) else "plain"
+    if params.preset is not None:
+        of = PRESETS[params.preset]
+        chosen |= {"augmentation": of.augmentation, "head": of.head, "dim": of.dim}
     size = min(params.image_size or LARGEST, LARGEST)
     more: dict[str, Any] = {"batch_composition": params.batches, "batch_norm": norm, "schedule": "cosine"}
     return preset(backbone=backbone, size=size, **chosen, **more)
@@ -116,7 +122,7 @@ def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
 
 def setting_of(params: DdpmMocoParameters, backbone: str) -> ContrastiveSetting:
     """Setting of a backbone, as result rows have it in the column ``regime``."""
-    norm = "plain" if is_transformer(backbone) else params.batch_norm
+    norm = params.batch_norm if has_batch_norm(backbone) else "plain"
     return ContrastiveSetting(backbone, params.batches, norm, params.test_on)
 
 
@@ -213,8 +219,7 @@ def train_encoders(params: DdpmMocoParameters, data: ClassSplits, made: Syntheti
     Returns:
         Rows of the run store, one a metric value; scores and histories are tables of the run.
     """
-    for job in encoder_jobs(params, data, made):
-        contrast(job, run, params.device)
+    contrast_all(encoder_jobs(params, data, made), run, params.device)
     return run.results()
 
 
@@ -229,8 +234,16 @@ def encoder_jobs(params: DdpmMocoParameters, data: ClassSplits, made: SyntheticS
     jobs = []
     for seed, backbone, (kind, name) in product(params.seeds, params.backbones, params.arms):
         settings, regime = moco_settings(params, backbone), setting_of(params, backbone).regime
-        jobs.append(Contrast(kind, settings, seed, held[name][0], tested, regime, name, held[name][1]))
+        job = Contrast(kind, settings, seed, held[name][0], tested, regime, name, held[name][1])
+        jobs.append(replace(job, head=head_of(params, backbone), keep=seed == params.seeds[0]))
     return jobs
+
+
+def head_of(params: DdpmMocoParameters, backbone: str) -> str:
+    """Head on the frozen backbone; the paper's is an MLP on its transformer and linear on its ResNet."""
+    if params.head != "paper":
+        return params.head
+    return "mlp" if setting_of(params, backbone).family == V_16 else "linear"
 
 
 def finish(params: DdpmMocoParameters, data: ClassSplits, run: Run) -> None:

@@ -69,6 +69,10 @@ class DdpmMocoParameters(Parameters):
     tau: float | None = parameter(None, help="temperature of the loss; None: the profile's", low=0.001)
     lr: float | None = parameter(None, help="learning rate, on a cosine; None: 0.03 (group: 0.01)", low=0.00001)
     keep: str | None = parameter(None, help="encoder that is kept, q or k; None: the profile's", choices=("q", "k"))
+    preset: str | None = parameter(None, help="augmentation and projection, v1 or v2 of MoCo; None: the profile's",
+                                   choices=("v1", "v2"))  # fmt: skip
+    head: str = parameter("linear", help="on the frozen backbone: linear, mlp, or paper (mlp for transformers)",
+                          choices=("linear", "mlp", "paper"))  # fmt: skip
     inception: str = parameter("", help="Inception weights for FID and IS: a file or download; empty: neither")
     device: str = parameter("auto", help="auto, cpu, cuda, cuda:1 or mps", identity=False)
     out: str = parameter("", help="folder to export the generated images to; empty: none", identity=False)

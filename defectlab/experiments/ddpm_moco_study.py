@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from defectlab.detection.moco import MoCoSettings
 from defectlab.detection.moco import paper as moco_paper
-from defectlab.detection.moco.model import is_transformer
+from defectlab.detection.moco.model import check_backbone, has_batch_norm
 from defectlab.detection.moco.settings import laptop as moco_laptop
 from defectlab.devices import describe, pick_device
 from defectlab.experiments.collected import collect, study_command
@@ -57,13 +58,15 @@ def study(params: StudyParameters, say: Say = print) -> Run:
     Raises:
         FileNotFoundError: if the data are not there.
         ValueError: if images or parameters cannot be used, before anything is trained.
-        RuntimeError: if a loss is no longer finite.
+        FloatingPointError: if a loss is no longer finite.
     """
     assert params.image_size is not None and params.scale is not None  # every profile gives them
     real = load_classes(params.dataset, params.data_root, params.classes, params.image_size, params.scale)
     line = study_command("ddpm_moco", params)
     run = Run.open(params.runs or None, NAME, params, str(describe(pick_device(params.device))), line)
     jobs = list(plan(params, real))
+    for settings in {job.settings.but(batch_composition="shuffled") for job in jobs}:
+        check_backbone(settings)
     say(f"{len(jobs)} trainings on {len(jobs[0].train)} images of {params.dataset}, tested on {len(jobs[0].test)}")
     say(f"kept in {run.path}")
     begun, done = time.perf_counter(), 0
@@ -81,13 +84,13 @@ def study(params: StudyParameters, say: Say = print) -> Run:
 def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
     """The trainings, a seed after the other, so that a study that is stopped has whole comparisons.
 
-    Transformers have no BatchNorm and are trained once for all settings of it. Baselines do not depend on batches.
+    What has no BatchNorm, as a transformer, is trained once for all settings of it. Baselines do not depend on batches.
     """
     assert params.image_size is not None and params.backbones is not None  # every profile gives them
     train = HeldImages(augment_classically(real.train), params.image_size)
     test = HeldImages(real.test, params.image_size)
     for seed, backbone in product(params.seeds, params.backbones):
-        norms = ["plain"] if is_transformer(backbone) else params.batch_norms
+        norms = params.batch_norms if has_batch_norm(backbone) else ["plain"]
         for norm in norms:
             regimes = {each: ContrastiveSetting(backbone, each, norm).regime for each in params.batches}
             settings = moco_settings(params, backbone, len(train), norm)
@@ -95,7 +98,8 @@ def plan(params: StudyParameters, real: ClassSplits) -> Iterator[Contrast]:
             for kind in [name for name in BASELINES if name in params.baselines]:
                 yield Contrast(kind, settings, seed, train, test, first, also=tuple(others))
             for (batches, regime), loss in product(regimes.items(), params.losses):
-                yield Contrast(loss, settings.but(batch_composition=batches), seed, train, test, regime)
+                job = Contrast(loss, settings.but(batch_composition=batches), seed, train, test, regime)
+                yield replace(job, keep=seed == params.seeds[0])
 
 
 def moco_settings(params: StudyParameters, backbone: str, n_images: int, batch_norm: str = "plain") -> MoCoSettings:

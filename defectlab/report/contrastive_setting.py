@@ -14,6 +14,7 @@ from defectlab.report.summary import AP_STEP, by_seed
 
 BACKBONES = ("R-50", "V-16")
 """Columns of the paper: ResNet-50 and ViT-B/16."""
+R_50, V_16 = BACKBONES
 
 MAP_STEP = "map_step"
 """Metric: mean of the step AP of each class against the rest."""
@@ -27,6 +28,8 @@ _CHOICES = {
     "test_on": ("real", "generated"),
 }
 _TRANSFORMERS = ("vit", "deit", "swin", "beit", "eva", "cait", "xcit")
+_LAYER_NORM = ("vit", "deit", "swin", "beit", "eva", "cait", "convnext", "mixer")
+"""What has no BatchNorm; a test asks models of timm of these and other names."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class ContrastiveSetting:
     @property
     def family(self) -> str:
         """Backbone of the paper that it stands beside: V-16 for transformers, R-50 for all others."""
-        return BACKBONES[self.backbone.lower().startswith(_TRANSFORMERS)]
+        return BACKBONES[self._named(_TRANSFORMERS)]
 
     @property
     def words(self) -> str:
@@ -81,8 +84,11 @@ class ContrastiveSetting:
 
     @property
     def label(self) -> str:
-        """The same for an axis: a transformer has layer norm only."""
-        return self._said({self.batch_norm: "layer norm"}) if self.family == BACKBONES[1] else self.words
+        """The same for an axis: without BatchNorm there is layer norm only."""
+        return self._said({self.batch_norm: "layer norm"}) if self._named(_LAYER_NORM) else self.words
+
+    def _named(self, words: tuple[str, ...]) -> bool:
+        return self.backbone.lower().removeprefix("test_").startswith(words)
 
     def _said(self, norms: dict[str, str]) -> str:
         batches = {"shuffled": "shuffled batches", "single_class": "batches of one class"}[self.batches]

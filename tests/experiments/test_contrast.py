@@ -4,8 +4,10 @@ import pytest
 import torch
 from small_classes import tiny_classes
 
+from defectlab.detection.moco import MoCoTrainer
+from defectlab.detection.moco.keeping import read_backbone
 from defectlab.detection.moco.settings import smoke
-from defectlab.experiments.contrast import Contrast, contrast, method_name, report_of
+from defectlab.experiments.contrast import Contrast, contrast, contrast_all, method_name, report_of
 from defectlab.experiments.held_images import HeldImages
 from defectlab.runs import Run
 
@@ -62,6 +64,7 @@ def test_a_finished_job_is_not_done_again_and_other_images_do_it_again(held, run
     job = job_of(held)
     assert contrast(job, run, "cpu") and not contrast(job, run, "cpu")
     assert not list(run.folder("checkpoints").iterdir())
+    assert not (run.path / "encoders").exists()  # this one is not to be kept
     assert contrast(replace(job, test=held.subset(indices=range(1, 24))), run, "cpu")
 
 
@@ -75,7 +78,8 @@ def test_the_stored_scores_give_the_report_back(held, run):
 
 
 def test_the_supervised_baseline_has_no_embeddings_to_collapse(held, run):
-    contrast(job_of(held, "supervised"), run, "cpu")
+    contrast(job_of(held, "supervised", keep=True), run, "cpu")
+    assert [path.name for path in (run.path / "encoders").iterdir()] == [job_of(held, "supervised").name]
     assert set(run.results()["method"]) == {"supervised"} and "mean_norm" not in set(run.results()["metric"])
 
 
@@ -83,4 +87,37 @@ def test_the_history_has_the_collapse_by_epoch(held, run):
     job = job_of(held, "original", settings=SETTINGS.but(epochs=2))
     contrast(job, run, "cpu")
     history = run.read_table(f"history-{job.name}")
-    assert list(history["epoch"]) == [1, 2] and {"mean_norm", "uniformity", "alignment", "method"} <= set(history)
+    assert list(history["epoch"]) == [0, 1, 2] and {"mean_norm", "uniformity", "alignment", "method"} <= set(history)
+    rows = run.results().set_index("metric")["value"]
+    for metric in ("mean_norm", "features_mean_norm", "features_effective_rank"):
+        assert rows[metric] == history[metric].iloc[-1]
+
+
+def test_a_pretraining_outlives_a_probe_that_fails(held, run, monkeypatch):
+    job = job_of(held, keep=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("defectlab.experiments.contrast.probe", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            contrast(job, run, "cpu")
+    (folder,) = run.folder("checkpoints").iterdir()
+    assert (folder / "checkpoint.pt").is_file()
+    with monkeypatch.context() as patched:
+        patched.setattr(MoCoTrainer, "_epoch", lambda *_: 1 / 0)  # trained it is already
+        assert contrast(job, run, "cpu")
+    assert not list(run.folder("checkpoints").iterdir())
+    assert read_backbone(run.path / "encoders" / job.name).head[-1].out_features == 16
+
+
+def test_the_head_of_a_job_is_part_of_what_it_depends_on(held, run):
+    linear, mlp = (job_of(held, "untrained", head=head) for head in ("linear", "mlp"))
+    contrast(linear, run, "cpu")
+    scores = run.read_table(f"scores-{linear.name}")
+    assert linear.inputs != mlp.inputs and contrast(mlp, run, "cpu")
+    assert not scores.equals(run.read_table(f"scores-{mlp.name}"))
+
+
+def test_all_jobs_say_how_far_they_are(held, run, caplog):
+    with caplog.at_level("INFO", "defectlab"):
+        contrast_all([job_of(held, "untrained")], run, "cpu")
+    said = caplog.records[-1].getMessage()
+    assert said.startswith("encoders: training 1 of 1, untrained, test_resnet/shuffled/plain/real, seed 0, took")

@@ -106,7 +106,7 @@ def test_normalisation_is_asked_of_the_model_and_not_of_its_name():
 
 
 def test_images_that_a_backbone_cannot_take_are_refused_before_any_training():
-    with pytest.raises(ValueError, match="'crossvit_tiny_240' cannot take images of 32 x 32 pixels .*another image_size"):
+    with pytest.raises(ValueError, match="'crossvit_tiny_240' cannot take images of 32 x 32 .*another image_size"):
         check_backbone(presets.smoke(backbone="crossvit_tiny_240", size=32))
 
 
