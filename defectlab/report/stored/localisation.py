@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from collections.abc import Mapping
+
+import pandas as pd
 
 from defectlab.report.ablation_tables import SHOWN, gap_in_per_cent
 from defectlab.report.claims import findings_table
 from defectlab.report.identity import GROUPS, in_order
+from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored import StoredRun, stored_runs
 from defectlab.report.student_teacher_tables import DESTSEG_NOTE, METRICS, per_cent
 from defectlab.report.summary import PROTOCOL, by_seed, require_rows, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import ORDERING_RULE, Verdict
+from defectlab.report.verdict import Verdict
 
 FULL = "student_teacher"
 COLUMNS = METRICS | {PROTOCOL[metric]: metric for metric in SHOWN if metric not in METRICS.values()}
@@ -87,7 +88,7 @@ def stored_orderings(notebook: str = FULL) -> ReportTable:
                 }
             )
     table = _table(lines, "Claimed orderings that stored runs can judge, in points", notebook)
-    return ReportTable(table.frame, table.caption, (*table.notes, ORDERING_RULE) if lines else table.notes)
+    return ReportTable(table.frame, table.caption, (*table.notes, RULES_NOTE) if lines else table.notes)
 
 
 def _head(run: StoredRun) -> dict[str, object]:
@@ -102,5 +103,5 @@ def _values(rows: pd.DataFrame, key: str, columns: Mapping[str, str]) -> dict[st
 def _table(lines: list[dict[str, object]], caption: str, notebook: str) -> ReportTable:
     if not lines:
         return ReportTable(pd.DataFrame([{"data": _NOTHING}]), caption)
-    told = [f"{run.dataset}: {run.note} Again: {run.provenance.command}" for run in stored_runs(notebook=notebook)]
+    told = [note for run in stored_runs(notebook=notebook) for note in run.notes]
     return ReportTable(pd.DataFrame(lines).fillna("–"), caption, (_NOTE, *told))
