@@ -35,7 +35,9 @@ ROOMS = (
     "evaluation",
     "experiments/comparison",
     "experiments/detect",
+    "experiments/detector_settings",
     "experiments/localise",
+    "experiments/network_sizes",
     "experiments/splits",
 )
 """Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""

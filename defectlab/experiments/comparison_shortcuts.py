@@ -38,7 +38,9 @@ ROOMS = (
     "experiments/comparison_parts",
     "experiments/comparison_shortcuts",
     "experiments/detect",
+    "experiments/detector_settings",
     "experiments/localise",
+    "experiments/network_sizes",
     "experiments/splits",
 )
 """Code that the tests depend on; synthetic images count with their pixels."""

@@ -30,7 +30,14 @@ from defectlab.provenance import source_hash
 from defectlab.results import Result
 from defectlab.runs import Run
 
-ROOMS = ("data", "detection", "evaluation", "experiments/localise", "experiments/network_sizes")
+ROOMS = (
+    "data",
+    "detection",
+    "evaluation",
+    "experiments/detector_settings",
+    "experiments/localise",
+    "experiments/network_sizes",
+)
 """Code that a training depends on; synthetic images count with their pixels, so `synthesis` is not among it."""
 
 DESTSEG = {"smoke": destseg.smoke, "laptop": destseg.laptop, "paper": destseg.paper}
