@@ -1,4 +1,4 @@
-"""The human in the loop: point at a place of a surface, say what should be there, and see it painted.
+"""The human in the loop: draw a region on a surface, say what should be there, and see it painted.
 
 Open the notebook in Jupyter with ``interactive = True``; the built pages show fixed draws instead, for widgets need a
 running kernel.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from html import escape
 
 import cv2
 import ipywidgets as widgets
@@ -16,16 +17,20 @@ import numpy as np
 from IPython.display import Markdown
 from PIL import Image
 
+from defectlab.experiments.drawing import Drawing, Point, Stroke
 from defectlab.experiments.filling import Easel
 
 ZOOM = 3  # screen pixels a pixel
+ORANGE, BLUE = (213, 94, 0), (0, 114, 178)
 
 
 class PaintingLab:
-    """Widgets around an `Easel`: a stroke from one end to the other, words, severity, and a button.
+    """Widgets around an `Easel`: strokes through points, a mask from a file, words, severity, and a button.
+
+    The cross is moved by two sliders; *Add point* draws a line to it, *New stroke* lifts the brush. Strokes add up.
 
     Args:
-        easel: surface and model; its region is replaced by the stroke.
+        easel: surface and model; its region is replaced by what is drawn.
         prompts: words to begin with; others can be typed.
         steps: of the sampler.
     """
@@ -36,40 +41,68 @@ class PaintingLab:
         self.prompt = widgets.Combobox(value=prompts[0], options=list(prompts), description="words")
         self.severity = widgets.FloatSlider(value=0.7, min=0.0, max=1.0, step=0.05, description="severity")
         self.draw = widgets.IntText(value=0, description="draw")
-        self.across = widgets.IntRangeSlider(value=(width // 4, 3 * width // 4), max=width - 1, description="across")
-        self.down = widgets.IntRangeSlider(value=(height // 4, 3 * height // 4), max=height - 1, description="down")
-        self.rising = widgets.Checkbox(value=False, description="rising")
-        self.thick = widgets.IntSlider(value=9, min=1, max=41, description="width")
+        self.across = widgets.IntSlider(value=width // 2, max=width - 1, description="across")
+        self.down = widgets.IntSlider(value=height // 2, max=height - 1, description="down")
+        self.thick = widgets.IntSlider(value=9, min=1, max=41, description="brush")
+        self.point, self.lift, self.undo, self.clear = (
+            widgets.Button(description=words) for words in ("Add point", "New stroke", "Undo", "Clear")
+        )
+        self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Mask from a file")
         self.button = widgets.Button(description="Paint", button_style="primary")
         self.said = widgets.HTML()
         self.screen = widgets.Image(format="png", width=2 * ZOOM * width)
         self.button.on_click(lambda _: self.paint())
-        for control in (self.across, self.down, self.rising, self.thick):
+        self.point.on_click(lambda _: self.change(self.drawing.with_point(self.cross, self.thick.value)))
+        self.lift.on_click(lambda _: self.change(self.drawing.lifted(self.thick.value)))
+        self.undo.on_click(lambda _: self.change(self.drawing.undone()))
+        self.clear.on_click(lambda _: self.change(Drawing(height, width)))
+        self.upload.observe(lambda _: self.take_file(), names="value")
+        for control in (self.across, self.down):
             control.observe(lambda _: self.show(self.outlined()), names="value")
-        self.show(self.outlined())
+        ends = ((width // 4, height // 4), (3 * width // 4, 3 * height // 4))
+        self.change(Drawing(height, width, (Stroke(ends, self.thick.value),)).lifted(self.thick.value))
 
     @property
     def mask(self) -> np.ndarray:
-        """The stroke, bool ``(H, W)``."""
-        canvas = np.zeros(self.easel.mask.shape, np.uint8)
-        (left, right), (top, bottom) = self.across.value, self.down.value
-        ends = ((left, bottom), (right, top)) if self.rising.value else ((left, top), (right, bottom))
-        cv2.line(canvas, *ends, color=1, thickness=self.thick.value)
-        return canvas > 0
+        """What is drawn, bool ``(H, W)``."""
+        return self.drawing.mask
+
+    @property
+    def cross(self) -> Point:
+        """Where the next point goes."""
+        return self.across.value, self.down.value
+
+    def change(self, drawing: Drawing) -> None:
+        """Puts another drawing on the surface."""
+        self.drawing = drawing
+        self.said.value = ""
+        self.show(self.outlined())
+
+    def take_file(self) -> None:
+        """Puts the mask of the chosen file below the strokes, or says why it cannot be read."""
+        for chosen in self.upload.value:
+            try:
+                self.change(self.drawing.with_file(bytes(chosen["content"]), chosen["name"]))
+            except ValueError as error:
+                self.said.value = f"<p>{escape(str(error))}</p>"
 
     def outlined(self) -> np.ndarray:
-        """The surface with the border of the stroke."""
+        """The surface with the border of what is drawn, and the cross."""
         edges, _ = cv2.findContours(self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        return cv2.drawContours(self.easel.pixels.copy(), edges, -1, (213, 94, 0), 1)
+        outlined = cv2.drawContours(self.easel.pixels.copy(), edges, -1, ORANGE, 1)
+        return cv2.drawMarker(outlined, self.cross, BLUE, cv2.MARKER_CROSS, 5, 1)
 
     def paint(self) -> np.ndarray:
-        """Paints what the controls say, shows it beside the stroke, and gives it back, uint8 ``(H, W, 3)``."""
+        """Paints what the controls say, shows it beside the drawing, and gives it back, uint8 ``(H, W, 3)``."""
+        if not self.mask.any():
+            self.said.value = "<p>Nothing is drawn yet: move the cross and add a point.</p>"
+            return self.easel.pixels
         easel = replace(self.easel, mask=self.mask, seed=self.draw.value)
         settings = {"num_inference_steps": self.steps, "severity": self.severity.value}
         try:
             painted = easel.paint(self.prompt.value, 1, **settings)[0]
         except ValueError as error:  # words that the model does not know; the reader may try others
-            self.said.value = f"<p>{error}</p>"
+            self.said.value = f"<p>{escape(str(error))}</p>"
             return self.easel.pixels
         inside, outside = easel.change(painted)
         self.said.value = f"<p>Change inside {inside:.1f} grey levels, outside {outside:.0f}.</p>"
@@ -88,7 +121,10 @@ class PaintingLab:
     @property
     def box(self) -> widgets.Widget:
         """All controls, to be displayed."""
-        controls = (self.prompt, self.severity, self.draw, self.across, self.down, self.rising, self.thick, self.button)
+        place = (self.across, self.down, self.thick)
+        buttons = (self.point, self.lift, self.undo, self.clear)
+        words = (self.prompt, self.severity, self.draw, self.button)
+        controls = (*place, widgets.HBox(buttons[:2]), widgets.HBox(buttons[2:]), self.upload, *words)
         return widgets.HBox([widgets.VBox([*controls, self.said]), self.screen])
 
 
