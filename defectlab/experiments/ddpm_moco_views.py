@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
+import torch
 
 from defectlab.data.base import SurfaceDataset
+from defectlab.detection.moco.batches import epoch_batches
+from defectlab.detection.moco.training import classes_of
 from defectlab.evaluation import average_precision, precision_recall_curve
 from defectlab.experiments.contrast import BASELINES, method_name, report_of
-from defectlab.experiments.ddpm_moco import setting_of
+from defectlab.experiments.ddpm_moco import TRAINED, moco_settings, setting_of
 from defectlab.experiments.ddpm_moco_data import ClassSplits
 from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
 from defectlab.experiments.generator_measures import ALL
@@ -22,6 +26,7 @@ from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.curves import Curve
 from defectlab.report.identity import method
 from defectlab.report.provenance_strip import Provenance
+from defectlab.report.style import Plot
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
@@ -91,6 +96,30 @@ def collapse_table(params: DdpmMocoParameters, run: Run) -> ReportTable:
     return ReportTable(pd.DataFrame(lines, columns=columns), "The embeddings after the last epoch")
 
 
+def steps(params: DdpmMocoParameters, data: ClassSplits) -> dict[str, int]:
+    """Steps of the training of the backbone, by method: equal epochs over fewer images are fewer steps."""
+    settings = moco_settings(params, params.backbones[0])
+    labels, names = classes_of(data.train)
+    parts = {"original": labels, "augmented": torch.arange(round(TRAINED * (params.n_generated or 0))) % len(names)}
+
+    def count(kind: str, name: str) -> int:
+        composition = "shuffled" if kind in BASELINES else settings.batch_composition
+        return settings.epochs * len(epoch_batches(parts[name], settings.batch_size, composition, 0, 0))
+
+    return {method_name(*arm): 0 if arm[0] == "untrained" else count(*arm) for arm in params.arms}
+
+
+def heading(params: DdpmMocoParameters, *backbones: str) -> str:
+    """Data set and setting of a figure: batches, normalisation, and generated test images where they are."""
+    words = dict.fromkeys(setting_of(params, backbone).label for backbone in backbones or params.backbones)
+    return f"{params.dataset}: {'; '.join(words)}"
+
+
+def headed(plot: Plot, words: str) -> Plot:
+    """The same figure, whose alt text begins with its heading."""
+    return replace(plot, alt=f"{words}. {plot.alt}")
+
+
 def models_table(ddpm: Ddpm) -> pd.DataFrame:
     """The diffusion models: class, parameters, steps and seconds of the training."""
     lines = [
@@ -108,7 +137,10 @@ def models_table(ddpm: Ddpm) -> pd.DataFrame:
 
 
 def floor(compared: Comparison) -> dict[str, float]:
-    """Metrics of the real training images, all classes at once: what a generator can be compared with."""
+    """Metrics of the real training images, all classes at once: what a generator can be compared with.
+
+    They are the images as they are, without augmented versions, as many as of each generator.
+    """
     frame = compared.frame
     own = frame[(frame["method"] == "real") & (frame["class"] == ALL)]
     return {str(name): float(value) for name, value in zip(own["metric"], own["value"], strict=True)}

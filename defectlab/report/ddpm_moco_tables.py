@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -41,6 +41,10 @@ _TABLE_2_NOTE = (
     "means are not those of their row: the mean of the row is compared, what is printed stands in brackets. Chance is "
     "the share of the class."
 )
+_STEPS_NOTE = (
+    "Steps: of the training of the backbone here. Epochs are equal, so that the fewer images of one kind of data have "
+    "fewer steps: rows of different data differ in both."
+)
 
 
 def generation_table(rows: pd.DataFrame) -> ReportTable:
@@ -72,7 +76,9 @@ def generation_table(rows: pd.DataFrame) -> ReportTable:
     return ReportTable(pd.DataFrame(lines), f"{caption}{basis_in_words(basis(own) | {IMAGES: ()})}", notes)
 
 
-def average_precision_table(rows: pd.DataFrame, setting: ContrastiveSetting | str | None = None) -> ReportTable:
+def average_precision_table(
+    rows: pd.DataFrame, setting: ContrastiveSetting | str | None = None, steps: Mapping[str, int] | None = None
+) -> ReportTable:
     """Table 2: AP of each class and their mean, the paper's value beside ours.
 
     Transformers stand beside the paper's ViT-B/16, convolutional networks beside its ResNet-50. Methods that the paper
@@ -82,6 +88,8 @@ def average_precision_table(rows: pd.DataFrame, setting: ContrastiveSetting | st
         rows: result rows of one data set and one profile, ``regime`` as `ContrastiveSetting.regime` has it.
         setting: which batches, BatchNorm and test images to show, where the rows have several; its backbone is not
             read, all are shown.
+        steps: of the training of the backbone, by method, to be shown beside it: kinds of data differ in them where
+            they differ in the number of their images.
 
     Raises:
         ValueError: if the rows mix data sets or profiles, have no setting, or several and none is chosen.
@@ -96,11 +104,14 @@ def average_precision_table(rows: pd.DataFrame, setting: ContrastiveSetting | st
         line
         for key in [*TABLE_2_METHODS.values(), *others]
         for family in BACKBONES
-        for line in _lines_2(key, family, [s for s in chosen if s.family == family], own, cells)
+        for line in _lines_2(key, family, [s for s in chosen if s.family == family], own, cells, steps or {})
     ]
     caption = f"DDPM-MoCo, Table 2: the paper on its aluminium plates, here on {where(rows)}; {chosen[0].words}"
     tested = () if chosen[0].test_on == "real" else ("The test images are generated, as in the paper.",)
-    return ReportTable(pd.DataFrame(lines), caption, _notes(own, _TABLE_2_NOTE, *tested))
+    trained = {count for key, count in (steps or {}).items() if count and key in set(own["method"])}
+    unequal = (_STEPS_NOTE,) if len(trained) > 1 else ()
+    caption += "; equal epochs, unequal steps" if unequal else ""
+    return ReportTable(pd.DataFrame(lines), caption, _notes(own, _TABLE_2_NOTE, *unequal, *tested))
 
 
 def published_precision_table() -> ReportTable:
@@ -140,7 +151,12 @@ def _place(column: str) -> tuple[int, bool, bool, str]:
 
 
 def _lines_2(
-    key: str, family: str, chosen: Sequence[ContrastiveSetting], own: pd.DataFrame, cells: pd.DataFrame
+    key: str,
+    family: str,
+    chosen: Sequence[ContrastiveSetting],
+    own: pd.DataFrame,
+    cells: pd.DataFrame,
+    steps: Mapping[str, int],
 ) -> Iterator[dict[str, object]]:
     """Lines of one row and column of the paper, one a backbone of ours and class."""
     cells = cells[(cells["method"] == key) & (cells["regime"] == family)]
@@ -151,6 +167,8 @@ def _lines_2(
     for s in shown:
         rows = own[own["regime"] == s.regime] if s else own[:0]
         place = {"method": method(key).name, "backbone, paper": family, "backbone, here": s.backbone if s else "–"}
+        if steps:
+            place["steps"] = f"{steps[key]:,}" if s and key in steps else "–"
         for column in [*map(ap_of, classes), MAP_STEP]:
             ours = values_of(rows, key, column)
             if column in printed or len(ours):

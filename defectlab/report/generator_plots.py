@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from defectlab.data.base import SurfaceDataset
+from defectlab.data.base import GOOD, SurfaceDataset
 from defectlab.report.compared import FEATURES, IMAGES
 from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.grids import GridRow, draw_row
@@ -126,22 +128,41 @@ def conditional_curves(frame: pd.DataFrame, profile: str = "laptop", title: str 
     return Plot(figure, f"{alt} Smoke profile: not a result." if profile == "smoke" else alt)
 
 
-def generator_rows(sets: Mapping[str, SurfaceDataset], n: int = 6, seed: int = 0) -> list[GridRow]:
-    """Rows of images side by side, drawn at random: Figure 9.
+def generator_rows(sets: Mapping[str, SurfaceDataset], n: int = 8, seed: int = 0) -> list[GridRow]:
+    """Rows of images side by side, drawn at random class by class: Figure 9. A column shows the same class in all rows.
 
     Args:
         sets: what a row shows to its images, from top to bottom; a short name of a method is written out and frames its
             row in the method's colour.
-        n: images a row.
+        n: images a row, shared evenly among the classes that all sets have.
         seed: of the draw, the same for each row.
 
     Returns:
-        Rows for `defectlab.report.grids.sample_grid`.
+        Rows for `defectlab.report.grids.sample_grid`; the name of an image begins with its class.
+
+    Raises:
+        ValueError: if the sets have no class in common.
     """
-    return [
-        draw_row(images, method(key).name, n, seed, key) if key in METHODS else draw_row(images, key, n, seed)
-        for key, images in sets.items()
-    ]
+    found = [Counter(record.defect for record in images.records) for images in sets.values()]
+    classes = sorted(set.intersection(*map(set, found)), key=lambda name: (name == GOOD, name))
+    if not classes:
+        raise ValueError(f"sets: expected a class that all have, got {', '.join(sets)} without one")
+    shares = {name: n // len(classes) + (place < n % len(classes)) for place, name in enumerate(classes)}
+    counts = {name: min(share, *(counter[name] for counter in found)) for name, share in shares.items()}
+    return [_by_class(key, images, {name: k for name, k in counts.items() if k}, seed) for key, images in sets.items()]
+
+
+def _by_class(key: str, images: SurfaceDataset, counts: Mapping[str, int], seed: int) -> GridRow:
+    """A row of so many images of each class, one class behind the other."""
+    title = method(key).name if key in METHODS else key
+    shown: list[np.ndarray] = []
+    ids: list[str] = []
+    for name, k in counts.items():
+        chosen = images.subset(indices=[i for i, record in enumerate(images.records) if record.defect == name])
+        row = draw_row(chosen, title, k, seed)
+        shown += row.images
+        ids += [f"{shown_class(name)} {found.rsplit('/', 1)[-1]}" for found in row.ids]
+    return GridRow(title, tuple(shown), tuple(ids), key if key in METHODS else None)
 
 
 def real_and_generated(

@@ -6,6 +6,7 @@ import torch
 from contrastive_samples import CLASSES, class_curves, collapse_history, contrastive_rows
 
 from defectlab.data.base import MappedDataset, Record, Sample
+from defectlab.report.collapse import runs_at_the_end
 from defectlab.report.collapse_plots import collapse_curves, collapse_points, loss_effect
 from defectlab.report.contrastive_plots import class_pr_curves, confusion_figure
 from defectlab.report.contrastive_setting import ContrastiveSetting
@@ -77,11 +78,16 @@ def test_confusion_is_the_mean_over_seeds_of_shares_of_a_row():
         confusion_figure({})
 
 
-def test_collapse_is_said_with_its_limits():
-    plot = collapse_curves(collapse_history({"moco_original": 0.2, "moco_improved": 1.0}))
+def test_collapse_is_shown_against_the_untrained_encoder():
+    history = collapse_history({"moco_original": 0.2, "moco_improved": 1.0})
+    plot = collapse_curves(history)
     assert "MoCo, improved loss: norm of the mean embedding 1.00 after epoch 3." in plot.alt
-    assert "Dashed: norm 0.95 and rank 2" in plot.alt
-    assert len(plot.figure.axes) == 4
+    assert "Dashed" not in plot.alt and len(plot.figure.axes) == 4
+    begun = history[history["epoch"] == 1].assign(epoch=0, value=0.5)
+    plot = collapse_curves(pd.concat([begun, history]))
+    words = "norm of the mean embedding 0.50, effective rank 0.50, uniformity 0.50, alignment 0.50"
+    assert plot.alt.endswith(f"Dashed: the untrained encoder, {words}.")
+    assert all(0.5 in axes.lines[-1].get_ydata() for axes in plot.figure.axes)
 
 
 def test_a_history_of_two_settings_is_an_error():
@@ -93,9 +99,23 @@ def test_a_history_of_two_settings_is_an_error():
 
 
 def test_points_count_the_runs_that_have_collapsed():
-    rows = contrastive_rows({"moco_original": [0.8, 0.79], "moco_improved": [0.01, 0.02]})
-    plot = collapse_points(rows)
-    assert "2 of 4 runs end with a norm above 0.95. Mean of those: 0.03. Mean of the others: 0.81." in plot.alt
+    rows = contrastive_rows(
+        {"moco_original": [0.8, 0.79], "moco_improved": [0.001, 0.03], "untrained": [0.025, 0.04]}
+    )  # norms of 0.2 and 0.21, 0.999 and 0.97, untrained 0.975 and 0.96
+    plot = collapse_points(rows.assign(n_aug=0))
+    assert "1 of 4 trainings that can be judged have collapsed to one point. Mean of those: 0.02." in plot.alt
+    assert "Mean of untrained encoders: 0.05. Untrained norms: 0.96 to 0.97." in plot.alt  # 0.975 as binary is below
+
+
+def test_without_an_untrained_encoder_no_run_is_called_collapsed():
+    rows = contrastive_rows({"moco_original": [0.8], "moco_improved": [0.001]})
+    assert "0 of 0 trainings that can be judged" in collapse_points(rows).alt
+    ended = runs_at_the_end(rows)
+    assert ended["untrained"].isna().all() and not ended["gone"].any()
+
+
+def test_points_need_the_norm_and_the_metric():
+    rows = contrastive_rows({"moco_original": [0.8, 0.79]})
     with pytest.raises(ValueError, match="no run has both mean_norm and accuracy"):
         collapse_points(rows, metric="accuracy")
 
@@ -164,6 +184,18 @@ def test_rows_of_generators_bear_their_names_and_the_same_draw():
     rows = generator_rows({"Training images": tiles(), "ddpm": tiles(), "gan": tiles()}, n=4)
     assert [(row.title, row.method) for row in rows] == [("Training images", None), ("DDPM", "ddpm"), ("GAN", "gan")]
     assert rows[0].ids == rows[1].ids == rows[2].ids
+
+
+def test_a_column_shows_the_same_class_in_every_row_however_the_sets_are_ordered():
+    turns = tiles(("scratch", "dent", "good"), n=1)
+    turns.records = tuple(r for i in range(4) for r in (*tiles(("good",), 4).records[i:i + 1],
+                                                       *tiles(("dent",), 4).records[i:i + 1]))  # fmt: skip
+    rows = generator_rows({"Real": tiles(), "ddpm": turns}, n=4)
+    assert [[name.split()[0] for name in row.ids] for row in rows] == [["dent", "dent", "smooth", "smooth"]] * 2
+    few = generator_rows({"Real": tiles(n=1), "ddpm": tiles()}, n=8)
+    assert {len(row.images) for row in few} == {4}  # one of each class, for one set has no more
+    with pytest.raises(ValueError, match="expected a class that all have, got Real, ddpm without one"):
+        generator_rows({"Real": tiles(("dent",)), "ddpm": tiles(("good",))})
 
 
 def test_real_and_generated_images_alternate_class_by_class():

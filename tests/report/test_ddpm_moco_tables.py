@@ -78,6 +78,21 @@ def test_table_two_has_the_papers_rows_and_below_them_those_that_it_lacks():
     assert any("private" in note for note in table.notes)
 
 
+def test_steps_stand_beside_rows_of_data_that_differ_in_number():
+    rows = contrastive_rows({"untrained": [0.3], "moco_improved": [0.6], "moco_improved_original_data": [0.5]})
+    steps = {"untrained": 0, "moco_improved": 120, "moco_improved_original_data": 72}
+    table = average_precision_table(rows, steps=steps)
+    here = table.frame[table.frame["backbone, here"] == "resnet10t"]
+    assert here.groupby("method")["steps"].unique().map(list).to_dict() == {
+        "MoCo, improved loss": ["120"], "MoCo, improved loss, original data": ["72"], "Untrained": ["0"],
+    }  # fmt: skip
+    assert any("rows of different data differ in both" in note for note in table.notes)
+    assert table.caption.endswith("; equal epochs, unequal steps")
+    equal = average_precision_table(rows, steps={**steps, "moco_improved_original_data": 120})
+    assert not any("Epochs are equal" in note for note in equal.notes)
+    assert "steps" not in average_precision_table(rows).frame
+
+
 def test_a_mean_that_is_printed_otherwise_is_shown_with_the_printed_one():
     table = average_precision_table(contrastive_rows({"moco_improved_original_data": [0.5]}))
     means = [line["paper"] for line in table.frame.to_dict("records") if line["class"] == "mean"]
