@@ -21,9 +21,11 @@ from defectlab.report.ddpm_moco_tables import published_precision_table
 from defectlab.report.differences import differences_table
 from defectlab.report.identity import method
 from defectlab.report.power_tables import paper_power_table
+from defectlab.report.printed_tables import published_fidelity, published_generation
 from defectlab.report.rules import RULES_NOTE, linked
 from defectlab.report.stored import stored_runs
 from defectlab.report.stored.grid_tables import stored_grid_claims, stored_grid_counts, stored_grid_means
+from defectlab.report.stored.judged_tables import evidence_table, orderings_table
 from defectlab.report.stored.localisation import stored_ablation, stored_gaps, stored_localisation, stored_orderings
 from defectlab.report.stored.studies import stored_loss_claims, stored_losses
 from defectlab.report.stored.tables import LEADS, classes_table, overview_table, run_table, stored_findings
@@ -75,9 +77,7 @@ def _published_in_and_out() -> ReportTable:
         line = lines.setdefault((cell["table"], cell["method"], count), place)
         spread = "" if cell["sd"] != cell["sd"] else f" ± {cell['sd']:.3f}"
         line[cell["column"]] = f"{cell['paper']:.3f}{spread}"
-    notes = (
-        "Mean ± standard deviation over four seeds; the deviation of an average is the mean of the three above it.",
-    )
+    notes = ("Mean ± standard deviation over four seeds; that of an average is the mean of the three above it.",)
     return ReportTable(pd.DataFrame(lines.values()).fillna("–"), "Tables 1 to 6 of the paper, as printed", notes)
 
 
@@ -88,6 +88,10 @@ def stored_table(paper: str) -> ReportTable:
 
 TABLES: dict[str, Callable[[str], ReportTable]] = {
     "ablation": lambda paper: printed_ablation(),
+    "fidelity": lambda paper: published_fidelity(),
+    "generation": lambda paper: published_generation(),
+    "claim_evidence": evidence_table,
+    "claim_orderings": orderings_table,
     "claims": claims_table,
     "differences": differences_table,
     "grid_claims": stored_grid_claims,

@@ -44,8 +44,8 @@ _PROTOCOL_NOTE = (
     "the threshold from validation stand beside, without a value of the paper."
 )
 _AVERAGE_NOTE = (
-    "average: over n_aug 80, 100 and 120. The paper averages the three deviations, which is not the deviation of the "
-    "average but its upper bound; ours is the deviation, over seeds, of each seed's average. Seeds without all three "
+    "average: over n_aug 80, 100 and 120. The paper averages the three standard deviations, which is not that of the "
+    "average but its upper bound; ours is that, over seeds, of each seed's average. Seeds without all three "
     "counts are left out."
 )
 _REFERENCE_NOTE = (

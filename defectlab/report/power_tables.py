@@ -26,22 +26,22 @@ POWER = 0.8
 """Chance of showing a difference from which on it is called detectable."""
 
 _PAPER_NOTES = (
-    "gap: difference of the printed means. seen alone: 95 % interval of the gap from the printed deviations, unpaired "
+    "gap: difference of the printed means. Interval of the gap: from the printed standard deviations, unpaired "
     "(Welch), as a reader of the paper can compute it.",
     f"detectable: smallest true gap whose interval excludes zero with {POWER:.0%} power; power: the chance of that if "
     "the printed gap were the true one (without any gap it is about 5 %, the error rate); seeds: how many of each "
     f"method the printed gap needs for {POWER:.0%} power.",
-    "Where two numbers stand, the first takes the printed deviation of an average, the mean of three, which is its "
+    "Where two numbers stand, the first takes the printed standard deviation of an average, the mean of three, its "
     "largest possible value; the second takes the three counts as independent, the reading that favours the paper. "
     "Whether the paper divides by n or n - 1 is not stated.",
     "Differences paired by seed can show smaller gaps where the methods share what makes a seed good; the paper prints "
     "no value by seed, so pairing cannot be judged from it.",
 )
 _OUR_NOTES = (
-    f"deviation: of the differences paired by seed. detectable: smallest true gap whose paired interval excludes zero "
-    f"with {POWER:.0%} power at this number of seeds; power: the chance of showing a true gap as large as the paper's; "
-    f"seeds needed: for {POWER:.0%} power at the paper's gap.",
-    "A deviation from few seeds is itself uncertain: from four it may be off by half or more.",
+    "standard deviation: of the differences paired by seed. detectable: smallest true gap whose paired interval "
+    f"excludes zero with {POWER:.0%} power at this number of seeds; power: the chance of showing a true gap as large "
+    f"as the paper's; seeds needed: for {POWER:.0%} power at the paper's gap.",
+    "A standard deviation from few seeds is itself uncertain: from four it may be off by half or more.",
 )
 
 
@@ -108,8 +108,8 @@ def _paper_line(claim: Claim, relation: Relation, n_seeds: int) -> dict[str, obj
         "claim": claim.id,
         "ordering": str(relation),
         "gap": f"{gap:.3f}",
-        "deviations": " and ".join(f"{sd:.3f}" for sd in printed),
-        "seen alone (95 %)": f"{alone.low:+.3f} to {alone.high:+.3f}",
+        "standard deviations": " and ".join(f"{sd:.3f}" for sd in printed),
+        "interval of the gap (95 %)": f"{alone.low:+.3f} to {alone.high:+.3f}",
         "detectable": " / ".join(f"{design.detectable(POWER):.3f}" for design in designs),
         "power": " / ".join(f"{design.power(gap):.2f}" for design in designs),
         "seeds": " / ".join(_count(design.seeds_needed(gap, POWER)) for design in designs),
@@ -146,7 +146,7 @@ def _our_line(finding: Finding, ours: PairedDifference) -> dict[str, object]:
 
 def _our_power(ours: PairedDifference, finding: Finding) -> Mapping[str, object]:
     """Deviation, detectable gap, power and seeds needed; dashes where the seeds have no spread."""
-    columns = ("deviation", "detectable", "paper's gap", "power", "seeds needed")
+    columns = ("standard deviation", "detectable", "paper's gap", "power", "seeds needed")
     gap = f"{finding.paper:.3f}"
     if not ours.sd > 0:
         return _row(columns, ("–", "–", gap, "–", "–"))

@@ -50,6 +50,37 @@ PROTOCOL = {
 }
 
 
+#: Short names, for the words of an ordering.
+PLAIN = {
+    AP_STEP: "step AP",
+    AP_TRAPEZOID: "trapezoid AP",
+    PRECISION: "precision at best F1",
+    RECALL: "recall at best F1",
+    PRECISION_HONEST: "precision, validation threshold",
+    RECALL_HONEST: "recall, validation threshold",
+    FID_64: "FID, 64 features",
+    FID_192: "FID, 192 features",
+    IMAGE_AUROC: "image AUROC",
+    PIXEL_AUROC: "pixel AUROC",
+    PIXEL_AP: "pixel AP",
+    AUPRO: "AUPRO",
+    "map_step": "mean step AP",
+    "frechet": "Fréchet distance",
+}
+
+
+def plain(metric: str) -> str:
+    """A metric in the words of a reader; of one class (``"ap_step_dent"``) with the class; unknown ones as they are."""
+    if metric in PLAIN:
+        return PLAIN[metric]
+    stems = [known for known in PLAIN if metric.startswith(f"{known}_")]
+    if not stems:
+        return metric
+    stem = max(stems, key=len)
+    name = metric.removeprefix(f"{stem}_")
+    return f"{PLAIN[stem]} of {'normal' if name == 'good' else name}"
+
+
 def protocol(metric: str) -> str:
     """What a reader is told of a metric; of one class (``"ap_step_dent"``) what stands for all; else its name."""
     stems = [known for known in PROTOCOL if metric == known or metric.startswith(f"{known}_")]

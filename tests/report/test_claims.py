@@ -15,7 +15,7 @@ METHODS = ("diag", "in_and_out", "memseg")
 
 
 def test_a_clear_ordering_is_reproduced_with_all_its_seeds(rows):
-    finding = found(F1, rows)["ap_step: DIAG (zero-shot, 100) > MemSeg (zero-shot, 100)"]
+    finding = found(F1, rows)["step AP: DIAG (zero-shot, 100) > MemSeg (zero-shot, 100)"]
     assert finding.ours.values == pytest.approx((0.30, 0.32, 0.31))
     assert finding.ours.mean == pytest.approx(0.31)
     assert finding.verdict == Verdict.REPRODUCED
@@ -44,7 +44,7 @@ def test_one_seed_is_no_more_than_partly(make_rows):
 
 def test_differences_are_paired_by_the_seeds_that_both_have(make_rows):
     rows = make_rows({("diag", "zero_shot", 100): [0.6, 0.7, 0.8], ("memseg", "zero_shot", 100): [0.5, 0.55]})
-    finding = found(F1, rows)["ap_step: DIAG (zero-shot, 100) > MemSeg (zero-shot, 100)"]
+    finding = found(F1, rows)["step AP: DIAG (zero-shot, 100) > MemSeg (zero-shot, 100)"]
     assert finding.ours.values == pytest.approx((0.1, 0.15))
 
 
@@ -83,7 +83,7 @@ def test_an_average_takes_the_counts_that_both_sides_have(make_rows):
         },
         metric="ap_trapezoid",
     )
-    finding = found(F6, rows)["ap_trapezoid: In&Out (zero-shot, average) > MemSeg (zero-shot, average)"]
+    finding = found(F6, rows)["trapezoid AP: In&Out (zero-shot, average) > MemSeg (zero-shot, average)"]
     assert finding.counts == (100,)
     assert finding.ours.values == pytest.approx((0.3, 0.2))
 
@@ -97,7 +97,7 @@ def test_an_average_is_taken_seed_by_seed_over_seeds_with_all_counts(make_rows):
         },
         metric="ap_trapezoid",
     )
-    name = "ap_trapezoid: In&Out (full-shot, average) > No augmentation (full-shot, 0)"
+    name = "trapezoid AP: In&Out (full-shot, average) > No augmentation (full-shot, 0)"
     finding = found(F8, rows)[name]
     assert finding.ours.seeds == (0, 1)
     assert finding.ours.values == pytest.approx((0.1, 0.1))
@@ -119,7 +119,7 @@ def test_being_on_par_needs_an_interval_within_the_tolerance(make_rows):
             {("memseg", "few_shot", 100): left, ("in_and_out", "few_shot", 100): [0.5] * len(left)},
             metric="ap_trapezoid",
         )
-        return found(F7, rows)["ap_trapezoid: MemSeg (few-shot, average) ≈ In&Out (few-shot, average)"].verdict
+        return found(F7, rows)["trapezoid AP: MemSeg (few-shot, average) ≈ In&Out (few-shot, average)"].verdict
 
     assert judged(0.50, 0.51, 0.49) == Verdict.REPRODUCED
     assert judged(0.30, 0.50, 0.70) == Verdict.PARTLY  # contains zero, which shows nothing
@@ -178,7 +178,7 @@ def test_an_ordering_of_one_data_set_is_judged_by_its_rows_alone(make_rows):
     values = {("student_teacher", "unified", 8): [0.9, 0.91], ("destseg", "unified", 8): [0.8, 0.82]}
     elsewhere = make_rows(values, metric="aupro")
     assert evaluate(F12, elsewhere) == [] and verdict(F12, elsewhere, "surfaces") == Verdict.NOT_ATTEMPTED
-    finding = found(F11, elsewhere)["aupro: Student-teacher (Table 3) > DeSTSeg (Table 3)"]
+    finding = found(F11, elsewhere)["AUPRO: Student-teacher (Table 3) > DeSTSeg (Table 3)"]
     assert finding.ours.values == pytest.approx((0.1, 0.09))
     here = make_rows(values, dataset="visa", metric="aupro")
-    assert found(F12, here)["aupro: Student-teacher (Table 4) > DeSTSeg (Table 4)"].ours is not None
+    assert found(F12, here)["AUPRO: Student-teacher (Table 4) > DeSTSeg (Table 4)"].ours is not None

@@ -6,6 +6,7 @@ from contrastive_samples import contrastive_rows, generator_values
 
 from defectlab.report.claims import evaluate, load_claims, scoreboard, verdict
 from defectlab.report.contrastive_setting import ContrastiveSetting
+from defectlab.report.gains import excludes
 from defectlab.report.verdict import Verdict
 
 F9, F10, FIGURE_9 = load_claims("ddpm_moco")
@@ -43,6 +44,20 @@ def test_a_loss_in_every_class_is_not_reproduced_and_one_backbone_is_half_of_the
     assert verdict(F9, better, SHUFFLED) == Verdict.PARTLY
 
 
+def test_a_mean_above_zero_whose_interval_holds_zero_is_not_partly_reproduced():
+    noise = both_backbones({"moco_original": [0.5, 0.5, 0.5], "moco_improved": [0.42, 0.5, 0.61]})
+    found = [finding for finding in evaluate(F9, noise) if finding.ours]
+    assert all(finding.ours.mean > 0 and finding.ours.sign == 0 for finding in found)
+    assert {finding.verdict for finding in found} == {Verdict.NOT}
+    assert verdict(F9, noise, SHUFFLED) == Verdict.NOT
+
+
+def test_whether_an_interval_excludes_the_papers_gain_is_said_apart():
+    assert excludes(0.146, -0.176, 0.221) == "no" and excludes(0.146, -math.inf, math.inf) == "no"
+    assert excludes(0.146, -0.114, 0.110) == "yes, below it" and excludes(0.146, 0.2, 0.3) == "yes, above it"
+    assert excludes(math.nan, 0.1, 0.2) == "–" and excludes(0.146, math.nan, math.nan) == "–"
+
+
 def test_settings_are_judged_apart_and_those_not_tried_are_not_listed():
     parts = [
         both_backbones({"moco_original": [0.7, 0.7], "moco_improved": [0.5, 0.52]}),
@@ -68,9 +83,9 @@ def test_a_claim_in_words_alone_has_no_difference_in_print():
     first = evaluate(FIGURE_9, rows)[0]
     assert math.isnan(first.paper)
     assert first.verdict == Verdict.NOT
-    assert str(first.relation) == "frechet: DDPM < GAN"
+    assert str(first.relation) == "Fréchet distance: DDPM < GAN"
 
 
 def test_the_ledger_says_backbone_and_protocol():
-    assert str(F9.relations[0]) == "ap_step_corrosion: MoCo, improved loss (R-50) > MoCo, original loss (R-50)"
+    assert str(F9.relations[0]) == "step AP of corrosion: MoCo, improved loss (R-50) > MoCo, original loss (R-50)"
     assert F9.tested == "step AP; mean step AP of the classes; differences paired by seed"

@@ -16,7 +16,7 @@ def test_four_seeds_show_none_of_the_full_shot_gaps():
     assert (min(gaps), max(gaps)) == (0.004, 0.021)
     for power in table.frame["power"]:
         assert max(map(float, power.split(" / "))) < 0.5
-    for interval in table.frame["seen alone (95 %)"]:
+    for interval in table.frame["interval of the gap (95 %)"]:
         low, high = interval.split(" to ")
         assert float(low) < 0 < float(high)
 
@@ -26,7 +26,7 @@ def test_a_line_follows_from_the_printed_deviations():
     printed = Design(0.022, 0.018, 4)
     independent = Design((0.022**2 + 0.013**2 + 0.030**2) ** 0.5 / 3, (0.007**2 + 0.016**2 + 0.032**2) ** 0.5 / 3, 4)
     assert found["gap"] == "0.017"
-    assert found["deviations"] == "0.022 and 0.018"
+    assert found["standard deviations"] == "0.022 and 0.018"
     assert found["detectable"] == f"{printed.detectable():.3f} / {independent.detectable():.3f}"
     assert found["power"] == f"{printed.power(0.017):.2f} / {independent.power(0.017):.2f}"
     assert found["seeds"] == f"{printed.seeds_needed(0.017)} / {independent.seeds_needed(0.017)}"
@@ -54,7 +54,7 @@ def test_ours_has_deviation_power_and_seeds_needed(make_rows):
     # differences .01 .04 .03 .06: mean .035, deviation .0208
     assert (found["seeds"], found["n_aug"], found["paper's gap"]) == (4, "100", "0.021")
     assert found["ours (95 %)"].startswith("+0.035 (+0.002")
-    assert found["deviation"] == "0.021"
+    assert found["standard deviation"] == "0.021"
     assert found["power"] == "0.29"
     assert int(found["seeds needed"]) == 10
 
@@ -62,7 +62,7 @@ def test_ours_has_deviation_power_and_seeds_needed(make_rows):
 def test_one_seed_has_no_power(make_rows):
     values = {("in_and_out", "zero_shot", 100): [0.8], ("memseg", "zero_shot", 100): [0.7]}
     found = line(our_power_table(make_rows(values, metric="ap_trapezoid")), "MemSeg")
-    assert (found["ours (95 %)"], found["power"], found["deviation"]) == ("+0.100", "–", "–")
+    assert (found["ours (95 %)"], found["power"], found["standard deviation"]) == ("+0.100", "–", "–")
 
 
 def test_rows_that_judge_nothing_give_a_table_that_says_so(rows):

@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup
 
 import defectlab
 from defectlab.report.differences import differences_table, load_differences
+from defectlab.report.summary import plain
 from defectlab.report.tables import ReportTable, detection_table, fidelity_table, results_table
 
 
@@ -142,3 +143,17 @@ def test_a_sentence_in_a_cell_keeps_a_readable_width():
     frame = pd.DataFrame([{"name": "a", "said": "x" * 41, "short": "y" * 40}])
     cells = BeautifulSoup(ReportTable(frame, "A table")._repr_html_(), "html.parser").select("td")
     assert [cell.get("class") for cell in cells] == [["defectlab-long"], None]
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("ap_step", "step AP"),
+        ("ap_step_corrosion", "step AP of corrosion"),
+        ("ap_step_good", "step AP of normal"),
+        ("image_auroc", "image AUROC"),
+        ("something_else", "something_else"),
+    ],
+)
+def test_a_reader_is_told_a_metric_in_words(metric, words):
+    assert plain(metric) == words

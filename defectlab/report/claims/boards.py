@@ -67,7 +67,14 @@ def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dic
         "where": claim.where,
         "tested": claim.tested,
         "dataset": dataset,
-        "held": f"{held} of {attempted} tried, {len(claim.relations)} claimed" if claim.relations else "in every build",
+        "held": _held(held, attempted, len(claim.relations)) if claim.relations else "in every build",
         "verdict": judged.marked,
         "remark": claim.remark,
     }
+
+
+def _held(held: int, attempted: int, claimed: int) -> str:
+    """How many orderings hold, in words: of those that could be tried, and how many the paper claims."""
+    if not attempted:
+        return f"none of {claimed} orderings tried"
+    return f"{held} of {attempted} orderings tried" + (f"; {claimed} are claimed" if claimed != attempted else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from defectlab.report.identity import method
+from defectlab.report.summary import plain
 
 SIGNS = {"higher": ">", "lower": "<", "equal": "≈"}
 
@@ -47,7 +48,7 @@ class Relation:
     datasets: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.metric}: {_describe(self.left)} {SIGNS[self.better]} {_describe(self.right)}"
+        return f"{plain(self.metric)}: {_describe(self.left)} {SIGNS[self.better]} {_describe(self.right)}"
 
     def gain(self, left: float, right: float) -> float:
         """Difference, positive where an ordering holds; left minus right where the sides are claimed to be on par."""
