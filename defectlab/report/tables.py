@@ -64,7 +64,7 @@ class ReportTable:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in self.frame.columns)
         body = "".join(f"<tr>{_html_row(list(row))}</tr>" for row in self.frame.itertuples(index=False))
-        notes = "".join(f"<p>{_html_note(note)}</p>" for note in self.notes)
+        notes = "".join(f"<p>{_html_text(note)}</p>" for note in self.notes)
         # Focusable, so that the keyboard scrolls a table wider than a telephone.
         return (
             f'<div class="defectlab-table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'
@@ -181,7 +181,7 @@ def _counts(n_aug: Sequence[int] | int | None, cells: pd.DataFrame) -> list[int]
     return wanted
 
 
-def _html_note(note: str) -> str:
+def _html_text(note: str) -> str:
     """Text between backquotes is code, as in the pages that are written in Markdown."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(note))
 
@@ -190,5 +190,5 @@ def _html_row(cells: list[object]) -> str:
     first, *rest = (str(cell) for cell in cells)
     # Sentences keep a readable width: the table scrolls rather than breaking them into columns of single words.
     wide = (' class="defectlab-long"' if len(cell) > LONG else "" for cell in rest)
-    body = "".join(f"<td{mark}>{escape(cell)}</td>" for mark, cell in zip(wide, rest, strict=True))
+    body = "".join(f"<td{mark}>{_html_text(cell)}</td>" for mark, cell in zip(wide, rest, strict=True))
     return f'<th scope="row">{escape(first)}</th>{body}'

@@ -34,6 +34,7 @@ class Claim:
         tested: how: what is compared, paired by seed.
         remark: what a reader should know before the verdict.
         tests: of the suite that check a claim which no result row can judge, as ``file::name``; it has no relations.
+        evidence: names of the stored runs and grids whose rows judge it.
     """
 
     paper: str
@@ -44,6 +45,7 @@ class Claim:
     tested: str = ""
     remark: str = ""
     tests: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 def load_claims(paper: str = "diag") -> tuple[Claim, ...]:
@@ -75,7 +77,8 @@ def _claim(paper: str, entry: dict[str, Any]) -> Claim:
     protocols = dict.fromkeys(protocol(relation.metric) for relation in relations)
     how = f"; {_KINDS[entry['kind']]}" if entry.get("n_aug") else ""
     tested = f"{'; '.join(protocols)}{how}; differences paired by seed"
-    return Claim(paper, entry["id"], entry["statement"], entry["where"], relations, tested, entry.get("remark", ""))
+    about = (entry["statement"], entry["where"], relations, tested, entry.get("remark", ""))
+    return Claim(paper, entry["id"], *about, evidence=tuple(entry.get("evidence", ())))
 
 
 def _relations(entry: dict[str, Any]) -> Iterator[Relation]:

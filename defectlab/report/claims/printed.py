@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 
 from defectlab.report import published
@@ -32,6 +34,7 @@ COLUMNS = {
 }
 
 
+@cache
 def printed_value(paper: str, side: Side, metric: str) -> float:
     """Value that a paper prints for one side of a relation: of an average, that of its "Average" row.
 
