@@ -1,7 +1,8 @@
 """Settings of the three comparators; the paper names none, so all are choices of their authors or of this package.
 
-The `laptop` presets take about two minutes of two cores for all three and four classes, less than diffusion has; the
-seconds of each training are among the results of a comparison, and more `steps` make budgets equal.
+The `laptop` presets take about two minutes of two cores for all three and four classes: each has less training than
+diffusion. The seconds of each training, and their share of those of diffusion, are shown in a comparison; more `steps`
+would make budgets equal.
 """
 
 from __future__ import annotations
