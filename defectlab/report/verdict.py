@@ -62,8 +62,8 @@ CELL_RULE = (
     f"of the value, and not reproduced otherwise. The tolerance is {TOLERANCE}; of the student-teacher paper's metrics "
     f"it is {TOLERANCES[AUPRO]} for AUPRO and image AUROC and {TOLERANCES[PIXEL_AUROC]} for pixel AUROC. "
     "Cells are judged on the paper's data set at the paper profile only; in the tables of the student-teacher paper "
-    "also on images of the original size only, and baselines as one model for all categories. Elsewhere absolute values "
-    "are not comparable, and only orderings are judged."
+    "also on images of the original size only, and baselines as one model for all categories. Elsewhere absolute "
+    "values are not comparable, and only orderings are judged."
 )
 
 
