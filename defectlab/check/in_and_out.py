@@ -13,7 +13,7 @@ DEVIATIONS = (0.01, 0.02, 0.06)
 INDEPENDENT = math.sqrt(sum(value**2 for value in DEVIATIONS)) / len(DEVIATIONS)
 
 
-def seeds_needed() -> list[int]:
+def seeds_needed() -> list[int | None]:
     """Seeds for a gain of two points at a deviation of three: without pairs, and with correlated ones."""
     unpaired, paired = (Design(0.03, 0.03, n_seeds=4, correlation=share) for share in (None, 0.5))
     return [unpaired.seeds_needed(0.02), paired.seeds_needed(0.02)]

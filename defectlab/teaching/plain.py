@@ -12,6 +12,7 @@ LABELLED = re.compile(r"\$\$\s*\(([\w-]+)\)")
 FIGURE = re.compile(r'name="(fig-[\w-]+)"')
 CITED = re.compile(r"\{cite\w*\}`([^`]+)`")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)]+)\)")
+CODE = re.compile(r"(^ *```\w*\n.*?^ *```$)", re.M | re.S)
 HEADS = {"note": "Note", "warning": "Warning", "tip": "Tip"}
 
 
@@ -23,13 +24,13 @@ class References:
         equations: number of each label.
         figures: number of each label.
         works: for each key without prefix, its short form and its full one.
-        kept: file names that links may point to; others lose their link.
+        links: for each file name that links may point to, where it lies now; other links lose their target.
     """
 
     equations: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, int] = field(default_factory=dict)
     works: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def number(pattern: re.Pattern[str], texts: Sequence[str]) -> dict[str, int]:
@@ -48,13 +49,18 @@ def plain(text: str, known: References) -> str:
     Raises:
         ValueError: for a directive, a label or a work that is not known: better than a cell that nobody can read.
     """
-    text = FENCE.sub(lambda found: _directive(found, known), text)
+    parts = CODE.split(FENCE.sub(lambda found: _directive(found, known), text))
+    parts[::2] = [_prose(part, known) for part in parts[::2]]  # the odd ones are blocks of code
+    return re.sub(r"\n{3,}", "\n\n", "".join(parts)).strip()
+
+
+def _prose(text: str, known: References) -> str:
     text = LABELLED.sub(lambda found: rf"\tag{{{_of(known.equations, found[1], 'equation')}}} $$", text)
     text = re.sub(r"\{eq\}`([\w-]+)`", lambda found: f"Eq. ({_of(known.equations, found[1], 'equation')})", text)
     text = re.sub(r"\{numref\}`([\w-]+)`", lambda found: f"Figure {_of(known.figures, found[1], 'figure')}", text)
     text = CITED.sub(lambda found: "(" + "; ".join(_work(key, known)[0] for key in found[1].split(",")) + ")", text)
-    text = LINK.sub(lambda found: found[0] if _is_kept(found[2], known) else found[1], text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    text = re.sub(r"\{(?:ref|doc)\}`([^`<]+?)\s*<[^`>]+>`", r"\1", text)  # leads to another page
+    return LINK.sub(lambda found: _link(found[1], found[2], known), text)
 
 
 def works(bibliography: Path) -> dict[str, tuple[str, str]]:
@@ -85,7 +91,7 @@ def _directive(found: re.Match[str], known: References) -> str:
         "admonition": lambda: _quoted(title, inside),
         "exercise-start": lambda: f"### Exercise: {title}",
         "exercise-end": lambda: "",
-        "solution-start": lambda: "**Solution**",
+        "solution-start": lambda: "**Solution**\n",
         "solution-end": lambda: "",
         "prf:algorithm": lambda: f"**{title}**\n\n{inside}",
         "bibliography": lambda: "\n".join(f"- {full}" for _, full in known.works.values()),
@@ -118,5 +124,8 @@ def _without_prefix(key: str) -> str:
     return re.sub(r"^[a-z]{2,3}-", "", key)
 
 
-def _is_kept(target: str, known: References) -> bool:
-    return target.startswith(("http", "#")) or target.split("#")[0] in known.kept
+def _link(text: str, target: str, known: References) -> str:
+    if target.startswith(("http", "#")):
+        return f"[{text}]({target})"
+    moved = known.links.get(target.split("#")[0].rsplit("/", 1)[-1])
+    return f"[{text}]({moved})" if moved else text

@@ -11,7 +11,7 @@ KNOWN = References(
     {"eq-a": 3},
     {"fig-b": 2},
     {"perlin2002improving": ("Perlin 2002", "Perlin (2002). *Improving Noise.*")},
-    frozenset({"leaks.ipynb"}),
+    {"leaks.ipynb": "leaks.ipynb", "why.md": "why.ipynb"},
 )
 
 
@@ -19,9 +19,12 @@ KNOWN = References(
     ("written", "shown"),
     [
         ("By {eq}`eq-a` and {numref}`fig-b`.", "By Eq. (3) and Figure 2."),
+        ("See {ref}`the rules <claims-rules>`.", "See the rules."),
         ("$$\nx = 1\n$$ (eq-a)", "$$\nx = 1\n\\tag{3} $$"),
         ("Noise {cite}`pe-perlin2002improving`.", "Noise (Perlin 2002)."),
         ("See [leaks](leaks.ipynb) and [DIAG](../book/diag.md).", "See [leaks](leaks.ipynb) and DIAG."),
+        ("See [leaks](../notebooks/leaks.ipynb), [why](why.md#a).", "See [leaks](leaks.ipynb), [why](why.ipynb)."),
+        ("```python\ntable[0](row)\n```", "```python\ntable[0](row)\n```"),
         ("```{exercise-start} Why?\n:label: ex-a\n```\n*Easy.*\n```{exercise-end}\n```", "### Exercise: Why?\n*Easy.*"),
         ("```{note}\nMind this.\n```", "> **Note**\n>\n> Mind this."),
         ("```{admonition} Case: a slip\n:class: note\nOne.\n\nTwo.\n```", "> **Case: a slip**\n>\n> One.\n>\n> Two."),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from defectlab.teaching.listings import labelled
 from defectlab.teaching.plain import References
-from defectlab.teaching.slides.prose import goals, labelled, renderer, said_first, sentences, spoken
+from defectlab.teaching.slides.prose import goals, renderer, said_first, sentences, spoken
 
 BOX = """# Title
 

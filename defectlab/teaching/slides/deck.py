@@ -10,10 +10,11 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from defectlab.teaching.listings import labelled
 from defectlab.teaching.plain import FIGURE, LABELLED, LINK, References, cited, number
 from defectlab.teaching.slides.blocks import Block, of_outputs, of_text
 from defectlab.teaching.slides.chapters import Cell, Source, read
-from defectlab.teaching.slides.prose import goals, labelled, renderer, spoken
+from defectlab.teaching.slides.prose import goals, renderer, spoken
 from defectlab.teaching.versions import CLOSED, OPENED
 
 ROOM = 14.5  # lines that a slide holds below its title

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import re
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from defectlab.teaching.listings import with_listings, with_named_algorithms
 from defectlab.teaching.plain import References, plain
 from defectlab.teaching.versions import without_solutions
 
 GOALS_BOX = re.compile(r"^```\{admonition\} You will, you need, it takes\n(?::\w+:[^\n]*\n)*(.*?)^```$", re.M | re.S)
-_MATH = re.compile(r"^( *)```\{math\}\n(?: *:label: (\S+)\n)?\s*(.*?)^ *```$", re.M | re.S)
-_INCLUDED = re.compile(r"^ *```\{literalinclude\} (\S+)\n((?: *:[\w-]+:[^\n]*\n)*) *```$", re.M)
 _GENERATED = re.compile(r"^ *```\{(?:defectlab-[\w-]+|include|bibliography)\}[^\n]*\n.*?^ *```$", re.M | re.S)
 _KEPT = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`", re.S)
 _END = re.compile(r"(?<=[.!?])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bEq\.)(?<!\bFig\.)(?<!\bal\.)\s+(?=[A-Z*\"'\x00])")
@@ -32,13 +28,6 @@ def renderer() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable("table")
     made.use(deflist_plugin).use(dollarmath_plugin, double_inline=True, renderer=_math)
     return made.use(amsmath_plugin, renderer=lambda source: rf"\[{html.escape(source)}\]")
-
-
-def labelled(text: str) -> str:
-    """The page with every labelled formula in the one form ``$$...$$ (label)``."""
-    return _MATH.sub(
-        lambda found: f"{found[1]}$$\n{found[3].strip()}\n$$" + (f" ({found[2]})" if found[2] else ""), text
-    )
 
 
 def spoken(text: str, known: References, root: Path) -> str:
@@ -52,9 +41,9 @@ def spoken(text: str, known: References, root: Path) -> str:
     Raises:
         ValueError: for a directive, a label or a work that is not known.
     """
-    text = _INCLUDED.sub(lambda found: _included(root, found[1], found[2]), without_solutions(text))
+    text = with_listings(without_solutions(text), root)
     text = _GENERATED.sub("", GOALS_BOX.sub("", text))
-    return plain(re.sub(r"\{prf:ref\}`[\w-]+`", "the algorithm", text), known)
+    return plain(with_named_algorithms(text), known)
 
 
 def goals(text: str) -> Mapping[str, str]:
@@ -94,42 +83,6 @@ def said_first(paragraph: str, limit: int = 230) -> str:
     if taken < len(parts) and not parts[-1].endswith((".", "?", "!", ".*", ".**")):
         shown.append(parts[-1])
     return " ".join(shown)
-
-
-def _included(root: Path, target: str, options: str) -> str:
-    """The lines that a ``literalinclude`` shows, as a block of code."""
-    chosen = (
-        yaml.safe_load(re.sub(r"^ *:([\w-]+):", r"\1:", options, flags=re.M)) or {}
-    )  # as the page builder reads them
-    lines = (root / "book" / target).resolve().read_text(encoding="utf-8").splitlines()
-    first, last = 0, len(lines)
-    if "pyobject" in chosen:
-        first, last = _extent("\n".join(lines), chosen["pyobject"].split("."))
-    if "start-at" in chosen:
-        first = _line_with(lines, chosen["start-at"], 0)
-    if "end-at" in chosen:
-        last = _line_with(lines, chosen["end-at"], first) + 1
-    name = target.removeprefix("../")
-    code = textwrap.dedent("\n".join(lines[first:last]))
-    return f"`{name}`, line {first + 1}:\n\n```python\n{code}\n```"
-
-
-def _line_with(lines: list[str], words: str, start: int) -> int:
-    found = [number for number in range(start, len(lines)) if words in lines[number]]
-    if not found:
-        raise ValueError(f"no line with {words!r} from line {start + 1} on; does the page still include what is there?")
-    return found[0]
-
-
-def _extent(source: str, names: list[str]) -> tuple[int, int]:
-    node: Any = ast.parse(source)
-    for name in names:
-        inner = [child for child in node.body if getattr(child, "name", "") == name]
-        if not inner:
-            raise ValueError(f"no {'.'.join(names)} in the file that a page includes")
-        node = inner[0]
-    decorated = [decorator.lineno for decorator in node.decorator_list]
-    return min([node.lineno, *decorated]) - 1, int(node.end_lineno)
 
 
 def _math(content: str, options: Mapping[str, Any]) -> str:
