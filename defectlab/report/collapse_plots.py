@@ -10,19 +10,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from defectlab.detection.moco.diagnostics import FEW_DIMENSIONS, ONE_POINT
+from defectlab.report.collapse import UNTRAINED, runs_at_the_end
 from defectlab.report.contrastive_setting import MAP_STEP, settings_in
 from defectlab.report.contrastive_tables import effect, paper_gain
 from defectlab.report.identity import Method, in_order, method
 from defectlab.report.style import Plot, size, styled, watermark
 from defectlab.report.summary import protocol, require_rows
 
-#: Measures of a collapse, how an axis names them, and the value from which on a training is said to have collapsed.
-MEASURES: dict[str, tuple[str, float | None]] = {
-    "mean_norm": ("Norm of the mean embedding", ONE_POINT),
-    "effective_rank": ("Effective rank", FEW_DIMENSIONS),
-    "uniformity": ("Uniformity (0: one point)", None),
-    "alignment": ("Alignment (0: views agree)", None),
+#: Measures of a collapse, and how an axis names them.
+MEASURES: dict[str, str] = {
+    "mean_norm": "Norm of the mean embedding",
+    "effective_rank": "Effective rank",
+    "uniformity": "Uniformity (0: one point)",
+    "alignment": "Alignment (0: views agree)",
 }
 _LIMIT: dict[str, Any] = {"color": "#666666", "linewidth": 1, "linestyle": (0, (2, 2))}
 
@@ -30,9 +30,11 @@ _LIMIT: dict[str, Any] = {"color": "#666666", "linewidth": 1, "linestyle": (0, (
 def collapse_curves(history: pd.DataFrame, profile: str = "laptop", title: str = "") -> Plot:
     """The four measures by epoch, one thin line a seed and a thick one for the mean of each method.
 
+    A dashed line shows the untrained encoder, which is epoch 0: a collapse is a fall from there, not a value.
+
     Args:
         history: columns ``method``, ``seed``, ``epoch``, ``metric`` (names of `MEASURES`, others are left out) and
-            ``value``, of one setting.
+            ``value``, of one setting. Epoch 0 is the untrained encoder, where there is one.
         profile: a smoke run is watermarked.
         title: heading of the figure.
 
@@ -47,17 +49,17 @@ def collapse_curves(history: pd.DataFrame, profile: str = "laptop", title: str =
         raise ValueError(
             f"epoch {twice['epoch'].iloc[0]} stands twice: one figure shows one setting, filter the history"
         )
-    said = []
+    said, began = [], history[history["epoch"] == 0].groupby("metric")["value"].mean()
     with styled():
         figure, panels = plt.subplots(2, 2, figsize=(size("wide")[0], 5.6), sharex=True)
-        for axes, (metric, (label, limit)) in zip(panels.flat, MEASURES.items(), strict=True):
+        for axes, (metric, label) in zip(panels.flat, MEASURES.items(), strict=True):
             for identity in in_order(set(history["method"])):
                 own = history[(history["method"] == identity.key) & (history["metric"] == metric)]
                 if not own.empty:
                     said.append(_lines(axes, identity, own, label))
             axes.set_title(label)
-            if limit is not None:
-                axes.axhline(limit, **_LIMIT)
+            if metric in began:
+                axes.axhline(began[metric], **_LIMIT)
         for axes in panels[1]:
             axes.set_xlabel("Epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -68,12 +70,19 @@ def collapse_curves(history: pd.DataFrame, profile: str = "laptop", title: str =
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle(title)
         watermark(figure, profile)
-    alt = f"Measures of collapse by epoch. {' '.join(said)} Dashed: norm {ONE_POINT} and rank {FEW_DIMENSIONS:g}, "
-    return Plot(figure, _marked(f"{alt}beyond which a training has collapsed.", profile))
+    alt = f"Measures of collapse by epoch. {' '.join(said)}"
+    if len(began):
+        numbers = ", ".join(
+            f"{label.split(' (')[0].lower()} {began[name]:.2f}" for name, label in MEASURES.items() if name in began
+        )
+        alt += f" Dashed: the untrained encoder, {numbers}."
+    return Plot(figure, _marked(alt, profile))
 
 
 def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "laptop", title: str = "") -> Plot:
     """One point a run: the norm of the mean embedding at the end, and what the frozen backbone is worth.
+
+    A dashed line stands at the smallest norm of an untrained encoder: what lies left of it has spread since.
 
     Args:
         rows: result rows of one data set, with the metrics ``mean_norm`` and ``metric``; all settings are drawn.
@@ -89,10 +98,8 @@ def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "
         raise ValueError(
             f"one figure shows one dataset; got {', '.join(sorted(set(rows['dataset'])))}: filter the rows"
         )
-    chosen = rows[rows["metric"].isin(["mean_norm", metric])]
-    place = ["method", "regime", "n_aug", "seed"]
-    runs = chosen.pivot_table(index=place, columns="metric", values="value").dropna().reset_index()
-    if runs.empty or not {"mean_norm", metric} <= set(runs.columns):
+    runs = runs_at_the_end(rows, metric)
+    if runs.empty:
         raise ValueError(f"no run has both mean_norm and {metric}; there are {', '.join(sorted(set(rows['metric'])))}")
     with styled():
         figure, axes = plt.subplots(figsize=size("column"))
@@ -106,15 +113,21 @@ def collapse_points(rows: pd.DataFrame, metric: str = MAP_STEP, profile: str = "
                 "label": identity.name,
             }
             axes.plot(own["mean_norm"], own[metric], linestyle="none", alpha=0.75, **face)
-        axes.axvline(ONE_POINT, **_LIMIT)
+        if runs[UNTRAINED].notna().any():
+            axes.axvline(runs[UNTRAINED].min(), **_LIMIT)
         axes.set(xlabel="Norm of the mean embedding at the last epoch (1: one point)", ylabel=_first(protocol(metric)))
         axes.set(xlim=(-0.03, 1.03), title=title)
         figure.legend(loc="outside lower center", ncols=2)
         watermark(figure, profile)
-    gone = runs["mean_norm"] > ONE_POINT
-    alt = f"{int(gone.sum())} of {len(runs)} runs end with a norm above {ONE_POINT}."
-    for words, part in (("those", runs[gone]), ("the others", runs[~gone])):
+    is_baseline = runs["method"].str.startswith(UNTRAINED)
+    trained, baseline = runs[~is_baseline], runs[is_baseline]
+    known = trained[trained[UNTRAINED].notna()]
+    alt = f"{int(known['gone'].sum())} of {len(known)} trainings that can be judged have collapsed to one point."
+    parts = {"those": known[known["gone"]], "the others": known[~known["gone"]], "untrained encoders": baseline}
+    for words, part in parts.items():
         alt += f" Mean of {words}: {part[metric].mean():.2f}." if len(part) else ""
+    if len(baseline):
+        alt += f" Untrained norms: {baseline['mean_norm'].min():.2f} to {baseline['mean_norm'].max():.2f}."
     return Plot(figure, _marked(f"{_first(protocol(metric))} against the norm of the mean embedding. {alt}", profile))
 
 

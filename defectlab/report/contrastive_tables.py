@@ -8,14 +8,16 @@ import pandas as pd
 
 from defectlab.evaluation.seeds import PairedDifference
 from defectlab.report.cells import rows_of_one_run, smoke_note, where
+from defectlab.report.collapse import UNTRAINED, runs_at_the_end
 from defectlab.report.compared import BASIS, basis, basis_in_words, basis_notes
 from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
+from defectlab.report.gains import EXCLUDED, excludes, of_gain
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
 from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import evidence, of_ordering
+from defectlab.report.verdict import evidence
 
 GENERATORS = ("ddpm", "gan", "vae", "flow")
 
@@ -30,7 +32,9 @@ COMPARED = (
 
 _EFFECT_NOTES = (
     "Differences paired by seed, mean and 95 % interval; the backbone is frozen, and a linear head tells what it is "
-    "worth. Norm: length of the mean embedding of the improved loss, 1 where all images have become one point.",
+    "worth. Norm: length of the mean embedding, of the improved loss and of the untrained encoder that it began with; "
+    "1 where all images are at one point. Collapsed: runs of the improved loss that have a norm near 1 and at most a "
+    "quarter of the untrained spread, 1 less the square of the norm.",
     RULES_NOTE,
 )
 _COLUMN = {
@@ -93,23 +97,32 @@ def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable
     settings = settings_in(rows)
     if not settings:
         raise ValueError("no row has a setting of a contrastive pretraining in its regime")
-    lines = []
+    lines, ended = [], runs_at_the_end(rows, metric)
     for setting in settings:
         claimed = effect(rows, setting, *COMPARED[0], metric)
-        norm = by_seed(rows, regime=setting.regime, method="moco_improved", metric="mean_norm")
+        own = ended[(ended["regime"] == setting.regime) & (ended["method"] == "moco_improved")]
+        gain = paper_gain(setting.family, metric)
         lines.append(
             {
                 "backbone": setting.backbone,
                 "batches and normalisation": setting.label,
-                "paper's gain": f"{paper_gain(setting.family, metric):+.3f}",
+                "paper's gain": f"{gain:+.3f}",
                 **{_title(*pair): signed(effect(rows, setting, *pair, metric)) for pair in COMPARED},
                 "seeds": 0 if claimed is None else len(claimed.values),
-                "norm": mean_and_sd(summarise(norm)) if len(norm) else "–",
-                "verdict": of_ordering(claimed if len(evidence(rows)) else None).marked,
+                "norm": _norm(own["mean_norm"]),
+                "norm, untrained": _norm(own[UNTRAINED].dropna()),
+                "collapsed": f"{int(own['gone'].sum())} of {own[UNTRAINED].notna().sum()}" if len(own) else "–",
+                EXCLUDED: "–" if claimed is None else excludes(gain, claimed.t.low, claimed.t.high),
+                "verdict": of_gain(claimed if len(evidence(rows)) else None).marked,
             }
         )
     caption = f"What the losses are worth on {where(rows)}: {protocol(metric)}"
     return ReportTable(pd.DataFrame(lines), caption, (*_EFFECT_NOTES, *smoke_note(rows)))
+
+
+def _norm(values: pd.Series) -> str:
+    """Mean and deviation of norms, which lie near 1: four digits."""
+    return mean_and_sd(summarise(values), 4) if len(values) else "–"
 
 
 def generators_table(rows: pd.DataFrame, real: Mapping[str, float] | None = None) -> ReportTable:

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from contrastive_samples import contrastive_rows
 
+from defectlab.detection.moco.model import has_batch_norm
 from defectlab.report.contrastive_setting import (
     ContrastiveSetting,
     classes_in,
@@ -83,3 +84,12 @@ def test_rows_without_a_setting_stay_as_they_are(make_rows):
     rows = make_rows({("diag", "zero_shot", 100): [0.5]})
     pd.testing.assert_frame_equal(judged_settings(rows), rows)
     assert settings_in(rows) == []
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    ["test_resnet", "test_vit", "test_convnext", "cait_xxs24_224", "mixer_s16_224", "mobilevit_xxs",
+     "xcit_nano_12_p16_224", "efficientvit_b0", "repvit_m0_9", "eva02_tiny_patch14_224"],
+)  # fmt: skip
+def test_a_setting_says_layer_norm_of_what_has_no_batch_norm(backbone):
+    assert ("layer norm" in ContrastiveSetting(backbone).label) != has_batch_norm(backbone)

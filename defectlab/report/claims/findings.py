@@ -12,6 +12,7 @@ from defectlab.report.claims.ledger import Claim
 from defectlab.report.claims.printed import printed_value
 from defectlab.report.claims.relations import Relation, Side
 from defectlab.report.contrastive_setting import judged_settings
+from defectlab.report.gains import PAPERS, of_gain
 from defectlab.report.summary import by_seed, by_seed_over_counts, paired, require_rows
 from defectlab.report.verdict import Verdict, combine, evidence, of_equality, of_ordering
 
@@ -70,7 +71,8 @@ def _finding(claim: Claim, dataset: str, relation: Relation, rows: pd.DataFrame)
     )
     ours = paired(right, left) if relation.better == "lower" else paired(left, right)
     paper = relation.gain(*(printed_value(claim.paper, side, relation.metric) for side in sides))
-    verdict = of_equality(ours) if relation.better == "equal" else of_ordering(ours)
+    judge = of_gain if claim.paper in PAPERS else of_ordering
+    verdict = of_equality(ours) if relation.better == "equal" else judge(ours)
     return Finding(claim.id, dataset, relation, paper, ours, verdict, counts if ours else ())
 
 

@@ -3,6 +3,7 @@
     defectlab/report/stored/kolektor_sdd-in_and_out-laptop/
         results.csv   the columns of `defectlab.results`, every row of the grid
         grid.json     title, axes, parameters, command, commit, device, minutes, note
+        histories.csv where there were pretrainings, see `defectlab.report.stored.histories`
 
 `defectlab claims store GRID_FOLDER` puts a grid here; no image and no path of a machine comes along.
 """
@@ -21,6 +22,7 @@ from defectlab.provenance import COMPUTING, source_hash
 from defectlab.report import stored
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.stored import OLDER, RESULTS
+from defectlab.report.stored.histories import store_histories
 from defectlab.results import read_results
 
 RECORD = "grid.json"
@@ -146,6 +148,7 @@ def store_grid(folder: str | Path, name: str, title: str, note: str, root: Path 
     target = (root or stored.HOME) / name
     # The record goes first and comes back last: a kill in between leaves no grid rather than a wrong one.
     (target / RECORD).unlink(missing_ok=True)
+    store_histories(folder, target)
     write_text(target / RESULTS, (folder / TABLE).read_text(encoding="utf-8"))
     write_json(target / RECORD, record)
     load_stored_grid(name, root)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from defectlab.report.claims import findings_table
-from defectlab.report.contrastive_setting import MAP_STEP
+from defectlab.report.collapse_plots import collapse_curves, loss_effect
+from defectlab.report.contrastive_setting import MAP_STEP, settings_in
 from defectlab.report.contrastive_tables import loss_effect_table
+from defectlab.report.gains import EXCLUDED, excludes
 from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored.grids import StoredGrid, stored_grids
+from defectlab.report.stored.histories import load_histories
+from defectlab.report.style import Plot
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import Verdict
 
@@ -70,6 +75,7 @@ def stored_loss_claims(paper: str = "ddpm_moco", root: Path | None = None) -> Re
                     "paper": f"{finding['paper']:+z.3f}",
                     "here (95 %)": f"{finding['ours']:+z.3f}{interval}",
                     "seeds": len(per_seed),
+                    EXCLUDED: excludes(finding["paper"], finding["low"], finding["high"]),
                     "verdict": Verdict(finding["verdict"]).marked,
                 }
             )
@@ -78,6 +84,55 @@ def stored_loss_claims(paper: str = "ddpm_moco", root: Path | None = None) -> Re
         return ReportTable(pd.DataFrame([{"claim": _NOTHING, "verdict": "–"}]), caption)
     made = dict.fromkeys(note for study in _studies(paper, root) for note in study.notes)
     return ReportTable(pd.DataFrame(lines), caption, (*made, RULES_NOTE))
+
+
+def stored_collapse(
+    dataset: str, batch_norm: str, batches: str = "shuffled", paper: str = "ddpm_moco", root: Path | None = None
+) -> Plot:
+    """The measures of collapse by epoch in one setting of a stored study, epoch 0 being the untrained encoder.
+
+    Args:
+        dataset: of the study.
+        batch_norm: ``"plain"``, ``"shuffled"`` or ``"group"``.
+        batches: ``"shuffled"`` or ``"single_class"``.
+        paper: whose study.
+        root: where stored results are; those of the package by default.
+
+    Raises:
+        ValueError: if no study of the data set has histories of that setting.
+    """
+    study = _study(dataset, paper, root)
+    histories = load_histories(study.name, study.rows, root)
+    settings = [s for s in settings_in(study.rows) if (s.batches, s.batch_norm) == (batches, batch_norm)]
+    own = histories[histories["regime"].isin([s.regime for s in settings])]
+    if own.empty:
+        raise ValueError(f"the stored study {study.name} has no histories of {batches} batches, {batch_norm}")
+    title = f"{dataset}: {settings[0].backbone}, {settings[0].label}"
+    plot = collapse_curves(own, study.profile, title)
+    return replace(plot, alt=f"{title}. {plot.alt}")
+
+
+def stored_effect(dataset: str, paper: str = "ddpm_moco", root: Path | None = None) -> Plot:
+    """What the improved loss adds to the original one in each setting of a stored study, and the paper's gain.
+
+    Args:
+        dataset: of the study.
+        paper: whose study.
+        root: where stored results are; those of the package by default.
+
+    Raises:
+        ValueError: if there is no study of the data set.
+    """
+    study = _study(dataset, paper, root)
+    plot = loss_effect(study.rows, profile=study.profile, title=dataset)
+    return replace(plot, alt=f"{dataset}. {plot.alt}")
+
+
+def _study(dataset: str, paper: str, root: Path | None) -> StoredGrid:
+    found = {study.dataset: study for study in _studies(paper, root)}
+    if dataset not in found:
+        raise ValueError(f"no study of {paper} on {dataset!r} is stored; there are: {', '.join(found) or 'none'}")
+    return found[dataset]
 
 
 def _studies(paper: str, root: Path | None) -> tuple[StoredGrid, ...]:
