@@ -20,10 +20,10 @@ def kept(tmp_path, monkeypatch):
     return keep(VALUES, tmp_path, monkeypatch)
 
 
-def keep(of_methods, tmp_path, monkeypatch):
+def keep(of_methods, tmp_path, monkeypatch, name="screw", **more):
     """Stores a run with the values of each method, the same in every metric."""
     monkeypatch.setattr(stored, "HOME", tmp_path / "stored")
-    given = {"dataset": "mvtec", "category": "screw", "data_root": "/home/me/data", "seeds": [0, 1]}
+    given = {"dataset": "mvtec", "category": "screw", "data_root": "/home/me/data", "seeds": [0, 1], **more}
     params = resolve(StudentTeacherParameters, given)
     run = Run.open(tmp_path / "runs", "student_teacher", params)
     about = {"dataset": params.name_in_rows, "regime": "per_category", "n_aug": 0}
@@ -34,8 +34,8 @@ def keep(of_methods, tmp_path, monkeypatch):
                 for seed, value in enumerate(values)
             )
     run.finish()
-    store_run(run.path, "screw", "Screw", "Reduced copy.")
-    return load_stored("screw")
+    store_run(run.path, name, "Screw", "Reduced copy.")
+    return load_stored(name)
 
 
 def test_a_run_on_one_category_says_so_and_no_place_comes_along(kept):
@@ -64,6 +64,16 @@ def test_every_metric_is_shown_and_has_an_interval_to_the_floor_and_to_destseg(t
     assert set(gaps["minus the floor (95 %)"]) == {"+10.5 (+4.1 to +16.9)"}
     assert set(gaps["minus DeSTSeg (95 %)"].str[:6]) == {"-3.0 ("}
     assert any("DeSTSeg" in note and "DTD" in note for note in table.notes)
+
+
+def test_the_floor_on_the_same_vit_is_named_and_set_beside_the_method_of_the_other_run(kept, tmp_path, monkeypatch):
+    keep({"nearest": (0.70, 0.71)}, tmp_path, monkeypatch, "same_vit", backbone_weights="pocket_teacher")
+    methods = TABLES["localisation"]("student_teacher").frame["method"].tolist()
+    assert methods == ["Nearest neighbour, same ViT", "Nearest neighbour", "Student-teacher"]
+    gaps = TABLES["localisation_gaps"]("student_teacher").frame
+    assert len(gaps) == len(SHOWN)  # the run of the floor alone has no line of its own
+    assert set(gaps["minus the floor (95 %)"].str[:7]) == {"+10.5 ("}
+    assert set(gaps["minus the floor on the same ViT (95 %)"].str[:7]) == {"+21.0 ("}  # 90, 93 minus 70, 71
 
 
 def test_the_orderings_that_the_rows_can_judge_have_verdicts(kept):

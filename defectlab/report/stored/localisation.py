@@ -21,6 +21,8 @@ COLUMNS = METRICS | {PROTOCOL[metric]: metric for metric in SHOWN if metric not 
 """Column to metric: every one that is measured, those of the paper's tables under its names."""
 BESIDE = {"the floor": "nearest", "DeSTSeg": "destseg"}
 """What the student-teacher is to be above."""
+SAME_VIT = "pocket_teacher"
+"""Value of ``backbone_weights`` of runs whose baselines read the ViT that is the teacher at the laptop profile."""
 _ABLATIONS = {identity.key for identity in GROUPS["ablations"]}
 _NOTE = (
     "Per cent: mean ± standard deviation over seeds; differences paired by seed with their 95 % interval. The image "
@@ -36,17 +38,25 @@ def stored_localisation(notebook: str = FULL) -> ReportTable:
         rows = require_rows(run.rows)
         for identity in in_order(set(rows["method"]) - _ABLATIONS):
             beside = {"AUPRO minus the floor (95 %)": gap_in_per_cent(rows, identity.key, "nearest", "aupro")}
-            lines.append({**_head(run), "method": identity.name, **_values(rows, identity.key, COLUMNS), **beside})
+            name = f"{identity.name}, same ViT" if _on_same_vit(run) and identity.key != FULL else identity.name
+            lines.append({**_head(run), "method": name, **_values(rows, identity.key, COLUMNS), **beside})
     return _table(lines, "Localisation on the data at hand, stored runs", notebook)
 
 
 def stored_gaps(notebook: str = FULL) -> ReportTable:
-    """One line a stored run and metric: the student-teacher minus the floor and minus DeSTSeg, with intervals."""
-    lines = []
-    for run in stored_runs(notebook=notebook):
+    """One line a stored run and metric: the student-teacher minus the floor and minus DeSTSeg, with intervals.
+
+    The floor stands there twice where a run of it on the features of the same ViT is stored too: the one says what the
+    whole is worth beside the shipped encoder, the other what the method adds to its own features.
+    """
+    runs, lines = stored_runs(notebook=notebook), []
+    for run in runs:
         rows = require_rows(run.rows)
+        own_features = [other.rows for other in runs if _on_same_vit(other) and _head(other) == _head(run)]
+        alike = pd.concat([rows[rows["method"] == FULL], *own_features])
         for column, metric in COLUMNS.items():
             gaps = {f"minus {name} (95 %)": gap_in_per_cent(rows, FULL, key, metric) for name, key in BESIDE.items()}
+            gaps["minus the floor on the same ViT (95 %)"] = gap_in_per_cent(alike, FULL, "nearest", metric)
             if set(gaps.values()) != {"–"}:
                 lines.append({**_head(run), "metric": column, **gaps})
     table = _table(lines, "The student-teacher minus the floor, and minus DeSTSeg, stored runs", notebook)
@@ -89,6 +99,10 @@ def stored_orderings(notebook: str = FULL) -> ReportTable:
             )
     table = _table(lines, "Claimed orderings that stored runs can judge, in points", notebook)
     return ReportTable(table.frame, table.caption, (*table.notes, RULES_NOTE) if lines else table.notes)
+
+
+def _on_same_vit(run: StoredRun) -> bool:
+    return run.parameters.get("backbone_weights") == SAME_VIT
 
 
 def _head(run: StoredRun) -> dict[str, object]:
