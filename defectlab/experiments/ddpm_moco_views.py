@@ -11,7 +11,7 @@ import torch
 
 from defectlab.data.base import SurfaceDataset
 from defectlab.detection.moco.batches import epoch_batches
-from defectlab.detection.moco.training import classes_of
+from defectlab.detection.moco.training import FEATURES, classes_of
 from defectlab.evaluation import average_precision, precision_recall_curve
 from defectlab.experiments.contrast import BASELINES, method_name, report_of
 from defectlab.experiments.ddpm_moco import TRAINED, moco_settings, setting_of
@@ -24,14 +24,19 @@ from defectlab.report.collapse_plots import MEASURES
 from defectlab.report.contrastive_plots import ClassCurve
 from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.curves import Curve
+from defectlab.report.grids import GridRow
 from defectlab.report.identity import method
 from defectlab.report.provenance_strip import Provenance
 from defectlab.report.style import Plot
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
+from defectlab.synthesis.diffusion.classical import VERSIONS, augment_classically, version_names
 from defectlab.synthesis.diffusion.ddpm import Ddpm
 from defectlab.synthesis.diffusion.network import parameter_count
+
+FEATURES_SHOWN = ("mean_norm", "effective_rank")
+"""Measures of collapse that the table has of the backbone's features too."""
 
 
 def class_curves(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "") -> list[ClassCurve]:
@@ -84,16 +89,32 @@ def histories(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "
 
 
 def collapse_table(params: DdpmMocoParameters, run: Run) -> ReportTable:
-    """What each pretraining says of itself after the last epoch."""
+    """What each pretraining says of itself after the last epoch: of the embeddings, and of what the head reads."""
     lines = []
     for backbone in params.backbones:
         for name, seed, _ in _trained(params):
             last = _table(params, run, "history", name, backbone, seed).iloc[-1]
             said = last["collapsed"] if isinstance(last["collapsed"], str) else "no collapse"
-            numbers = {measure: f"{last[measure]:.3g}" for measure in MEASURES}
+            numbers = {measure: f"{last[measure]:.4g}" for measure in MEASURES}
+            numbers |= {f"{measure}, features": f"{last[FEATURES + measure]:.4g}" for measure in FEATURES_SHOWN}
             lines.append({"backbone": backbone, "method": method(name).name, "seed": seed, **numbers, "verdict": said})
-    columns = ["backbone", "method", "seed", *MEASURES, "verdict"]
+    columns = ["backbone", "method", "seed", *MEASURES, *(f"{name}, features" for name in FEATURES_SHOWN), "verdict"]
     return ReportTable(pd.DataFrame(lines, columns=columns), "The embeddings after the last epoch")
+
+
+def versions(data: ClassSplits) -> list[GridRow]:
+    """The first training image of each class and its eight versions, as the generators and the study see them."""
+    first = {name: [r.defect for r in data.train.records].index(name) for name in data.classes}
+    made = augment_classically(data.train.subset(indices=list(first.values())))
+    rows = []
+    for place, name in enumerate(first):
+        samples = [made[VERSIONS * place + v] for v in range(VERSIONS)]
+        images = tuple(
+            (sample.image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()  # as a grid shows them
+            for sample in samples
+        )
+        rows.append(GridRow(shown_class(name), images, version_names()))
+    return rows
 
 
 def steps(params: DdpmMocoParameters, data: ClassSplits) -> dict[str, int]:

@@ -10,6 +10,7 @@ from defectlab.experiments.ddpm_moco_parameters import DdpmMocoParameters
 from defectlab.params import resolve
 from defectlab.runs import Run
 from defectlab.synthesis.base import Synthetic, SyntheticSet
+from defectlab.synthesis.diffusion.classical import augment_classically
 
 TINY = {"profile": "smoke", "scale": 0.04, "seeds": [0], "epochs": 1, "n_generated": 20, "device": "cpu"}
 
@@ -87,6 +88,7 @@ def test_steps_that_do_not_divide_the_levels_are_refused_before_images_are_loade
     ("values", "message"),
     [
         ({"backbone": "resnet_10"}, "backbone 'resnet_10' is not a model of timm"),
+        ({"backbone": "crossvit_tiny_240"}, "backbone 'crossvit_tiny_240' cannot take images of 32 x 32 pixels"),
         ({"batch_size": 16, "data": "original"}, "a batch takes 16 images, the data set holds 8"),
         ({"batches": "single_class"}, "batches of one class take 8 images of it, too few in: corrosion"),
         ({"queue": 4}, "queue must hold a batch: got queue=4, batch_size=8"),
@@ -129,6 +131,46 @@ def test_histories_and_the_table_of_collapse_are_those_of_pretrainings_alone(tra
     assert set(history["method"]) == {"moco_improved"} and {"loss", "mean_norm"} <= set(history["metric"])
     assert len(views.collapse_table(params, run).frame) == 1
     assert set(views.confusions(params, run, "test_resnet")) == {"untrained", "supervised", "moco_improved"}
+
+
+def test_the_table_of_collapse_has_the_features_that_the_head_reads(trained):
+    params, run, rows = trained
+    line = views.collapse_table(params, run).frame.iloc[0]
+    own = rows[rows["method"] == "moco_improved"].set_index("metric")["value"]
+    assert line["mean_norm, features"] == f"{own['features_mean_norm']:.4g}"
+    assert line["effective_rank"] == f"{own['effective_rank']:.4g}"
+
+
+def test_only_the_first_seed_leaves_its_backbone(data, made):
+    jobs = ddpm_moco.encoder_jobs(resolved(loss="improved", seeds=[3, 4]), data, made)
+    assert {(job.seed, job.keep) for job in jobs} == {(3, True), (4, False)}
+
+
+def test_the_figure_of_the_versions_is_of_the_code_that_augments(data):
+    rows = views.versions(data)
+    assert [row.title for row in rows] == ["corrosion", "dent", "scratch", "smooth"]
+    assert rows[0].ids[:5] == ("image", "flip", "edges", "flip, edges", "contrast") and len(rows[0].images) == 8
+    first = data.train.subset(indices=[[r.defect for r in data.train.records].index("corrosion")])
+    augmented = augment_classically(first)
+    for place in (0, 3, 7):
+        expected = (augmented[place].image * 255).round().byte().permute(1, 2, 0).numpy()
+        assert (rows[0].images[place] == expected).all()
+
+
+def test_a_preset_of_moco_sets_views_and_projection_and_nothing_else():
+    plain = ddpm_moco.moco_settings(resolved(), "test_resnet")
+    one, two = (ddpm_moco.moco_settings(resolved(preset=name), "test_resnet") for name in ("v1", "v2"))
+    assert (one.augmentation, one.head, one.dim) == ("v1", "linear", 128)
+    assert (two.augmentation, two.head, two.dim) == ("v2", "mlp", 128)
+    changed = {"augmentation": plain.augmentation, "head": plain.head, "dim": plain.dim}
+    assert one.but(**changed) == two.but(**changed) == plain
+
+
+def test_the_papers_head_is_an_mlp_on_a_transformer_and_linear_on_a_resnet(data, made):
+    jobs = ddpm_moco.encoder_jobs(resolved(head="paper", backbone="both"), data, made)
+    heads = {job.settings.backbone: job.head for job in jobs}
+    assert heads == {"test_resnet": "linear", "vit_tiny_patch16_224": "mlp"}
+    assert {job.head for job in ddpm_moco.encoder_jobs(resolved(), data, made)} == {"linear"}
 
 
 def test_without_a_pretraining_there_is_no_history(trained):

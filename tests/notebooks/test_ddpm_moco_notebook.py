@@ -17,7 +17,8 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "ddpm_moco.ipynb"
 load = partial(first_cells, NOTEBOOK, "ddpm_moco.load(")
 SMALL = {"profile": "smoke", "scale": 0.04, "n_generated": 20, "n_compared": 8, "epochs": 1, "seeds": [0]}
 SMALL |= {"device": "cpu", "diffusion_steps": 1, "steps": 1}
-FIGURES = ["real-generated", "generators", "collapse", "pr", "confusion", "worth"]
+FIGURES = ["versions", "real-generated", "generators", "collapse", "pr", "confusion", "worth"]
+FIGURES += ["study-collapse", "study-effect"]
 
 
 def write_classes(root, counts, size=(32, 32)):

@@ -98,6 +98,13 @@ def version(sample: Sample, number: int, settings: ClassicalSettings, rng: np.ra
     return replace(sample, image=image, mask=mask)
 
 
+def version_names() -> tuple[str, ...]:
+    """What is done in each version, in their order: ``"image"``, ``"flip"``, ``"edges"``, ``"flip, edges"``, ..."""
+    bits = ("flip", "edges", "contrast")
+    done = ([name for bit, name in enumerate(bits) if number >> bit & 1] for number in range(VERSIONS))
+    return tuple(", ".join(names) or "image" for names in done)
+
+
 def pad_edges(image: Tensor, edges: tuple[int, int, int, int]) -> Tensor:
     """Repeats the pixels of the edges outwards and brings the whole back to its size.
 
