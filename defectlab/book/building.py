@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from defectlab.book.downloads import write_downloads
 from defectlab.book.execution import execute_stale
 from defectlab.book.links import link_repository
 from defectlab.book.pages import BookError, notebook_pages, page_names
@@ -55,6 +56,7 @@ def build(
         stage(root, Path(folder), pages)
         link_repository(Path(folder) / "_config.yml", repository)
         built = _sphinx(Path(folder), "html")
+        write_downloads(root, built, pages, repository)
         if single:
             add_single_page(built, _sphinx(Path(folder), "singlehtml"), page_names(root)[0])
         replace_pages(output, built)

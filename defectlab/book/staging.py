@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 
 from defectlab.book.pages import BookError, Page
+from defectlab.book.running import with_run_block
 
 SOURCES = ("_config.yml", "book", "CHANGELOG.md", "CITATION.cff", "LICENSE", "defectlab")
 
@@ -28,6 +29,7 @@ def stage(root: Path, folder: Path, pages: Sequence[Page]) -> None:
         if page.is_fresh:
             notebook = with_prose(notebook, nbformat.read(page.source, as_version=4))
         carry_figures(notebook, page.name)
+        with_run_block(notebook, page)
         if not page.is_fresh:
             notebook.cells.insert(1, _stale_notice())
         target = folder / f"{page.name}.ipynb"
