@@ -134,6 +134,8 @@ def test_the_workflows_test_each_change_publish_the_book_and_try_other_versions_
     assert any(step.get("run") == ".ci/run" for step in steps(loaded["test"]))
     assert any("deploy-pages" in step.get("uses", "") for step in steps(loaded["book"]))
     assert "schedule" in loaded["weekly"][True]
+    weekly = [step.get("run") for step in steps(loaded["weekly"])]
+    assert weekly.index("make setup") < weekly.index("make test") < weekly.index("make book")
 
 
 def test_a_tag_releases_the_zip_with_its_checksum():

@@ -7,10 +7,13 @@ import pandas as pd
 from defectlab.evaluation.seeds import SeedSummary
 from defectlab.report.identity import method
 from defectlab.report.rules import RULES_NOTE
-from defectlab.report.summary import mean_and_sd, require_rows
+from defectlab.report.summary import mean_and_sd, require_rows, shown_ends
 from defectlab.report.verdict import Verdict, is_comparable
 
-OURS_NOTE = "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds."
+OURS_NOTE = (
+    "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds, cut at 0 and 1 where the metric "
+    "lies between them."
+)
 
 
 def cell_line(
@@ -38,18 +41,19 @@ def cell_line(
         "n_aug": n_aug,
         "metric": column,
         "paper": paper,
-        **our_cells(ours),
+        **our_cells(ours, column),
         "protocol": protocol,
         "verdict": "–" if verdict is None else verdict.marked,
     }
 
 
-def our_cells(summary: SeedSummary | None) -> dict[str, object]:
-    """Mean and deviation, interval, every seed and their number."""
+def our_cells(summary: SeedSummary | None, metric: str) -> dict[str, object]:
+    """Mean and deviation, interval, every seed and their number; of a share the interval ends at 0 and 1."""
     if summary is None:
         return {"ours": "–", "interval": "–", "seeds": "–", "n": 0}
     n = len(summary.values)
-    interval = f"{summary.interval.low:.3f} to {summary.interval.high:.3f}" if n > 1 else "–"
+    low, high = shown_ends(summary, metric)
+    interval = f"{low:.3f} to {high:.3f}" if n > 1 else "–"
     seeds = ", ".join(f"{value:.3f}" for value in summary.values)
     return {"ours": mean_and_sd(summary, 3), "interval": interval, "seeds": seeds, "n": n}
 

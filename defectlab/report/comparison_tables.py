@@ -22,7 +22,7 @@ from defectlab.report.comparison_setting import (
     why_not,
 )
 from defectlab.report.identity import method
-from defectlab.report.summary import AP_STEP, by_seed, mean_and_sd, paired, summarise
+from defectlab.report.summary import AP_STEP, by_seed, mean_and_sd, paired, shown_ends, summarise
 from defectlab.report.tables import ReportTable
 
 SEEDS_NOTE = (
@@ -180,7 +180,8 @@ def _cell(rows: pd.DataFrame, synthesizer: str, detector: str, regime: str, metr
         summary = summarise(values)
         if len(values) == 1:
             return f"{summary.mean:.3f}"
-        return f"{summary.mean:.3f} ({summary.interval.low:.3f} to {summary.interval.high:.3f})"
+        low, high = shown_ends(summary, metric)
+        return f"{summary.mean:.3f} ({low:.3f} to {high:.3f})"
     if reason := why_not(synthesizer, detector, regime):
         return reason
     trained = (rows["method"] == cell_name(synthesizer, detector)).any()

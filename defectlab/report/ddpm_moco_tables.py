@@ -135,7 +135,7 @@ def _line_1(rows: pd.DataFrame, column: str, paper: float | None) -> dict[str, o
     counts = values_of(rows, "ddpm", IMAGES if name == "all" else f"{IMAGES}_{name}")
     here = ", ".join(str(int(n)) for n in sorted(set(counts))) if len(ours) else ""
     place = {"class": shown_class(name), "images a side": here or "–"}
-    return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2)}
+    return {**place, "metric": protocol(stem), **_paper_and_ours(rows, paper, ours, 2, column)}
 
 
 def _split(column: str) -> tuple[str, str]:
@@ -173,7 +173,7 @@ def _lines_2(
             ours = values_of(rows, key, column)
             if column in printed or len(ours):
                 name = "mean" if column == MAP_STEP else shown_class(column.removeprefix("ap_step_"))
-                line = _paper_and_ours(own, printed.get(column), ours, 3)
+                line = _paper_and_ours(own, printed.get(column), ours, 3, column)
                 if column == MAP_STEP and printed:
                     line["paper"] = _mean_and_stated(printed)
                 yield {**place, "class": name, **line}
@@ -185,13 +185,15 @@ def _mean_and_stated(printed: dict[str, float]) -> str:
     return f"{mean:.3f}" if abs(mean - stated) < 0.001 else f"{mean:.3f} (printed: {stated:.3f})"
 
 
-def _paper_and_ours(rows: pd.DataFrame, paper: float | None, ours: pd.Series, digits: int) -> dict[str, object]:
+def _paper_and_ours(
+    rows: pd.DataFrame, paper: float | None, ours: pd.Series, digits: int, metric: str
+) -> dict[str, object]:
     """Cells of a line from the paper's value on."""
     summary: SeedSummary | None = summarise(ours) if len(ours) else None
     judged = summary if len(evidence(rows)) else None
     # The paper's images are private: no data of ours are the same.
     said = "–" if paper is None else of_cell(paper, judged, comparable=False).marked
-    return {"paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary), "verdict": said}
+    return {"paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary, metric), "verdict": said}
 
 
 def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> list[ContrastiveSetting]:

@@ -21,7 +21,7 @@ from defectlab.report.localisation_setting import (
     why_not_comparable,
 )
 from defectlab.report.published.student_teacher import AVERAGE, category_of_row, student_teacher_cells
-from defectlab.report.summary import AUPRO, IMAGE_AUROC, PIXEL_AUROC, PROTOCOL, by_seed, summarise
+from defectlab.report.summary import AUPRO, IMAGE_AUROC, PIXEL_AUROC, PROTOCOL, by_seed, shown_ends, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import evidence, is_comparable, of_cell, tolerance
 
@@ -161,11 +161,12 @@ def per_cent(summary: SeedSummary | None) -> dict[str, object]:
     """Mean and deviation, interval, every seed and their number, in per cent."""
     if summary is None:
         return {"ours": "–", "interval": "–", "seeds": "–", "n": 0}
-    n, ends = len(summary.values), summary.interval
+    n = len(summary.values)
+    low, high = shown_ends(summary, AUPRO)  # every metric here is a share
     spread = f" ± {100 * summary.sd:.1f}" if n > 1 else ""
     return {
         "ours": f"{100 * summary.mean:.1f}{spread}",
-        "interval": f"{100 * ends.low:.1f} to {100 * ends.high:.1f}" if n > 1 else "–",
+        "interval": f"{100 * low:.1f} to {100 * high:.1f}" if n > 1 else "–",
         "seeds": ", ".join(f"{100 * value:.1f}" for value in summary.values),
         "n": n,
     }

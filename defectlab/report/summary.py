@@ -153,6 +153,23 @@ def paired(left: pd.Series, right: pd.Series) -> PairedDifference | None:
     )
 
 
+_SHARES = ("ap", "map", "precision", "recall", "image_auroc", "i-auroc", "pixel", "p-auroc", "aupro", "accuracy")
+
+
+def is_share(metric: str) -> bool:
+    """True for a metric that lies between 0 and 1, as result rows or a paper name it; false for a distance."""
+    return metric.lower().split("_")[0] in _SHARES or metric.lower().startswith(_SHARES[4:])
+
+
+def shown_ends(summary: SeedSummary, metric: str) -> tuple[float, float]:
+    """Ends of the interval of a mean as tables show them: a share's are cut at 0 and 1, as in the figures.
+
+    Student's interval knows of no bound: that of a few seeds near 1 would end where no value can be.
+    """
+    ends = summary.interval.low, summary.interval.high
+    return (max(ends[0], 0.0), min(ends[1], 1.0)) if is_share(metric) else ends
+
+
 def mean_and_sd(summary: SeedSummary, digits: int = 2) -> str:
     """``0.71 ± 0.03``, or the mean alone for one seed."""
     spread = "" if math.isnan(summary.sd) else f" ± {summary.sd:.{digits}f}"

@@ -140,7 +140,7 @@ def results_table(rows: pd.DataFrame, metrics: Sequence[str] | None = None) -> R
         values = by_seed(rows, regime=regime, method=key, n_aug=count, metric=metric)
         if len(values):
             place = {"regime": regime, "method": method(key).name, "n_aug": count, "metric": metric}
-            lines.append({**place, **our_cells(summarise(values))})
+            lines.append({**place, **our_cells(summarise(values), metric)})
     return ReportTable(pd.DataFrame(lines), f"Results on {where(rows)}", smoke_note(rows))
 
 

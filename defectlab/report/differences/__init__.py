@@ -51,7 +51,7 @@ def load_differences(paper: str = "diag") -> tuple[Difference, ...]:
 
 
 def differences_table(paper: str = "diag") -> ReportTable:
-    """The list as a table: number, topic, paper, released code, here, register."""
+    """The list as a table: number, topic, paper, released code, here, the test that checks it, and its name in the chapters."""
     lines = [
         {
             "no.": item.number,
@@ -59,7 +59,8 @@ def differences_table(paper: str = "diag") -> ReportTable:
             "paper": item.paper,
             "released code": item.code,
             "here": item.here,
-            "register": item.register or "–",
+            "checked by": f"`{item.test}`" if item.test else "–",
+            "point": item.register or "–",
         }
         for item in load_differences(paper)
     ]

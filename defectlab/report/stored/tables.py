@@ -8,12 +8,21 @@ from itertools import groupby
 import pandas as pd
 
 from defectlab.evaluation.seeds import SeedSummary
-from defectlab.evaluation.uncertainty import Interval
 from defectlab.report.claims import findings_table
 from defectlab.report.identity import Method, in_order, method
 from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored import StoredRun
-from defectlab.report.summary import AP_STEP, PRECISION, RECALL, by_seed, mean_and_sd, paired, require_rows, summarise
+from defectlab.report.summary import (
+    AP_STEP,
+    PRECISION,
+    RECALL,
+    by_seed,
+    mean_and_sd,
+    paired,
+    require_rows,
+    shown_ends,
+    summarise,
+)
 from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import Verdict
 
@@ -24,7 +33,8 @@ LEADS = {"diag": "diag", "in_and_out": "in_and_out"}
 """Method that a notebook is about, whose gain over MemSeg the tables show."""
 SEEDS_NOTE = (
     "AP: step AP, mean ± standard deviation over seeds; 95 %: Student, over seeds, paired for differences: what "
-    "another training would give on these test images, not what other test images would. Precision and recall are "
+    "another training would give on these test images, not what other test images would, cut at 0 and 1 for an "
+    "AP. Precision and recall are "
     "means over seeds; a best-F1 threshold sees the test labels, as in the papers."
 )
 
@@ -145,8 +155,8 @@ def _mean_and_range(rows: pd.DataFrame, key: str, metric: str) -> str:
 
 
 def _range(summary: SeedSummary) -> str:
-    interval: Interval = summary.interval
-    return f"{interval.low:.3f} to {interval.high:.3f}" if len(summary.values) > 1 else "–"
+    low, high = shown_ends(summary, AP_STEP)  # of every class, too
+    return f"{low:.3f} to {high:.3f}" if len(summary.values) > 1 else "–"
 
 
 def _lead(run: StoredRun) -> str:
