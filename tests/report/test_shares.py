@@ -8,18 +8,19 @@ from defectlab.report.student_teacher_tables import per_cent
 from defectlab.report.summary import is_share, shown_ends, summarise
 
 
-@pytest.mark.parametrize(
-    "metric",
-    ["ap_step", "ap_step_Crack", "ap_trapezoid", "AP", "map_step", "precision", "recall_best_f1", "image_auroc_max"]
-    + ["I-AUROC", "P-AUROC", "AUPRO", "aupro", "pixel_ap", "pixel_best_f1"],
+SHARES = (
+    "ap_step ap_step_Crack ap_trapezoid AP map_step precision recall_best_f1 image_auroc_max I-AUROC P-AUROC AUPRO aupro "
+    "pixel_ap pixel_best_f1"
 )
+OTHERS = "fid_64 FID_192 frechet_pocket kid_dent kernel inception_score_dent"
+
+
+@pytest.mark.parametrize("metric", SHARES.split())
 def test_shares_are_known_by_the_names_of_rows_and_of_papers(metric):
     assert is_share(metric)
 
 
-@pytest.mark.parametrize(
-    "metric", ["fid_64", "FID_192", "frechet_pocket", "kid_dent", "kernel", "inception_score_dent"]
-)
+@pytest.mark.parametrize("metric", OTHERS.split())
 def test_distances_and_scores_are_no_shares(metric):
     assert not is_share(metric)
 

@@ -119,6 +119,14 @@ def test_differences_are_numbered_and_cover_the_register():
     assert len(differences_table("diag").frame) == len(items)
 
 
+@pytest.mark.parametrize("paper", ["diag", "in_and_out", "ddpm_moco", "student_teacher"])
+def test_the_list_of_differences_shows_the_test_that_checks_each_point(paper):
+    frame = differences_table(paper).frame
+    assert list(frame)[-2:] == ["checked by", "point"]
+    tests = [item.test for item in load_differences(paper)]
+    assert any(tests) and list(frame["checked by"]) == [f"`{test}`" if test else "–" for test in tests]
+
+
 def test_the_differences_of_in_and_out_cover_its_part_of_the_register():
     items = load_differences("in_and_out")
     assert {f"D{n}" for n in range(25, 31)} <= {item.register for item in items}
