@@ -7,10 +7,9 @@ from defectlab.report.stored.beside import tables_beside
 from defectlab.report.student_teacher_tables import per_cent
 from defectlab.report.summary import is_share, shown_ends, summarise
 
-
 SHARES = (
-    "ap_step ap_step_Crack ap_trapezoid AP map_step precision recall_best_f1 image_auroc_max I-AUROC P-AUROC AUPRO aupro "
-    "pixel_ap pixel_best_f1"
+    "ap_step ap_step_Crack ap_trapezoid AP map_step precision recall_best_f1 image_auroc_max I-AUROC P-AUROC "
+    "AUPRO aupro pixel_ap pixel_best_f1"
 )
 OTHERS = "fid_64 FID_192 frechet_pocket kid_dent kernel inception_score_dent"
 
