@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import fill
 
 import pandas as pd
 import torch
@@ -37,6 +38,9 @@ from defectlab.synthesis.diffusion.network import parameter_count
 
 FEATURES_SHOWN = ("mean_norm", "effective_rank")
 """Measures of collapse that the table has of the backbone's features too."""
+
+LINE = 50
+"""Characters of a heading that fit above a figure of one column."""
 
 
 def class_curves(params: DdpmMocoParameters, run: Run, backbone: str, data: str = "") -> list[ClassCurve]:
@@ -134,6 +138,11 @@ def heading(params: DdpmMocoParameters, *backbones: str) -> str:
     """Data set and setting of a figure: batches, normalisation, and generated test images where they are."""
     words = dict.fromkeys(setting_of(params, backbone).label for backbone in backbones or params.backbones)
     return f"{params.dataset}: {'; '.join(words)}"
+
+
+def wrapped(words: str) -> str:
+    """A heading in lines that a figure of one column has room for."""
+    return fill(words, LINE)
 
 
 def headed(plot: Plot, words: str) -> Plot:

@@ -71,6 +71,7 @@ def test_steps_are_those_of_equal_epochs_over_the_images_of_each_kind_of_data():
 def test_a_figure_says_that_its_test_images_are_generated_in_heading_and_alt_text():
     words = views.heading(resolved(test_on="generated"), "test_resnet")
     assert words == "aluminium: shuffled batches, plain BatchNorm, tested on generated images"
+    assert max(map(len, views.wrapped(words).splitlines())) <= 50 and views.wrapped(words).split() == words.split()
     assert "generated" not in views.heading(resolved())
     plot = views.headed(Plot(plt.figure(), "Curves of four classes."), words)
     assert plot.alt == f"{words}. Curves of four classes."
@@ -82,7 +83,7 @@ def test_every_figure_of_test_images_in_the_notebook_has_the_heading_of_its_sett
     drawn = [cell.source for cell in cells if cell.cell_type == "code" and "fig-ddpm-moco-" in cell.source]
     for name in ("pr", "pr-other", "confusion", "worth"):
         (source,) = [text for text in drawn if f'"fig-ddpm-moco-{name}"' in text]
-        assert "views.headed(" in source and "views.heading(" in source, name
+        assert all(f"views.{word}(" in source for word in ("headed", "heading", "wrapped")), name
 
 
 def test_the_line_for_one_gpu_has_settings_that_go_together_and_a_queue_shorter_than_the_data():
