@@ -140,6 +140,11 @@ class StudentTeacherParameters(Parameters):
         return (*chosen, *(name for name in ABLATIONS if name in self.ablations))
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The methods that are compared, without the ablations, which have a table of their own."""
+        return tuple(arm for arm in self.arms if arm not in ABLATIONS)
+
+    @property
     def name_in_rows(self) -> str:
         """Data set as result rows name it: with the category where there is one, ``mvtec/screw``."""
         return f"{self.dataset}/{self.category}" if self.category else self.dataset

@@ -16,16 +16,12 @@ from defectlab.evaluation import DEFINITIONS
 from defectlab.experiments.anomalies import Sets
 from defectlab.experiments.categories import Units
 from defectlab.experiments.contents import contents
-from defectlab.experiments.localise import FULL, OF_CATEGORIES, OF_FEATURES, drawn, make_detector
+from defectlab.experiments.localise import make_detector
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, PAIRED, StudentTeacherParameters
 from defectlab.files import slug
-from defectlab.report.grids import GridRow
-from defectlab.report.heat_maps import heat_row, hits
 from defectlab.report.identity import method
 from defectlab.report.localisation_setting import LocalisationSetting
 from defectlab.report.provenance_strip import Provenance
-from defectlab.report.student_teacher_tables import per_cent
-from defectlab.report.summary import PROTOCOL, summarise
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis import store
@@ -38,11 +34,6 @@ _SCORE_NOTE = (
     "image_auroc_own and image_auroc_max among the result rows have the method's own score and the largest pixel."
 )
 LOSSES = {"cosine": "Cosine loss (Eq. 4)", "focal": "Focal loss", "distance": "L1 loss"}
-
-
-def compared(params: StudentTeacherParameters) -> tuple[str, ...]:
-    """The methods that are compared, without the ablations, which have a table of their own."""
-    return tuple(arm for arm in params.arms if arm not in ABLATIONS)
 
 
 def methods_table(params: StudentTeacherParameters) -> ReportTable:
@@ -95,25 +86,6 @@ def weights_text(report: WeightsReport | None) -> str:
     return f"{name} ({report.sha256[:12]})" if report.sha256 else name
 
 
-def maps_table(rows: pd.DataFrame) -> ReportTable:
-    """The full method by the map of its head and by that of its features (Eq. 5), of the same trainings, in per cent.
-
-    Args:
-        rows: result rows of one run; the table is empty where the method is not among them.
-    """
-    lines = []
-    full = rows[rows["method"] == FULL]
-    for title, before in (("head, as the method is scored", ""), ("features, Eq. 5", OF_FEATURES)):
-        values = {name: full.loc[full["metric"] == f"{before}{name}", "value"] for name in OF_CATEGORIES}
-        if all(len(value) for value in values.values()):
-            ours = {PROTOCOL[name]: per_cent(summarise(value))["ours"] for name, value in values.items()}
-            lines.append({"map": title, **ours})
-    frame = pd.DataFrame(lines, columns=["map", *(PROTOCOL[name] for name in OF_CATEGORIES)])
-    return ReportTable(
-        frame, "Student-teacher: the map of its head and that of its features, one training, in per cent"
-    )
-
-
 def histories(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
     """Losses of the student-teacher and its ablations: method, seed, epoch (the step), metric, value.
 
@@ -140,65 +112,9 @@ def all_tests(units: Units) -> SurfaceDataset:
     return concatenate(*units.tests.values())
 
 
-def heat_rows(params: StudentTeacherParameters, units: Units, run: Run, n: int = 6) -> list[GridRow]:
-    """Rows as in Figure 4: defective test images drawn at random, their ground truth, and the map of each method.
-
-    Every category has its turn before one has a second: the paper's figure is of several, too.
-
-    Args:
-        params: the arms are read.
-        units: the test images.
-        run: keeps the maps of the first seed.
-        n: columns at most.
-    """
-    chosen = _columns(units, n)
-    samples = [units.tests[category][int(drawn(units.tests[category])[place])] for category, place in chosen]
-    ids = tuple(_title(units, category, place) for category, place in chosen)
-    masks = tuple(_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples)
-    images = tuple((s.image * 255).round().byte().permute(1, 2, 0).numpy() for s in samples)
-    rows = [GridRow("Image", images, ids), GridRow("Ground truth", masks, ids)]
-    for arm in compared(params):
-        kept = {category: _kept(run, arm, category) for category in units.tests}
-        ends = min(low for _, (low, _) in kept.values()), max(high for _, (_, high) in kept.values())
-        maps = [kept[category][0][place] for category, place in chosen]
-        rows.append(heat_row(method(arm).name, maps, ends, ids, method=arm))
-    return rows
-
-
-def _columns(units: Units, n: int) -> list[tuple[str, int]]:
-    """Categories in turn and places at random among their drawn images, in the order of the sets."""
-    rng = np.random.default_rng(0)
-    orders = {name: rng.permutation(len(drawn(test))).tolist() for name, test in units.tests.items()}
-    names = [list(orders)[i] for i in rng.permutation(len(orders))]
-    deepest = max(len(order) for order in orders.values())
-    turns = [(name, orders[name][turn]) for turn in range(deepest) for name in names if turn < len(orders[name])]
-    return sorted(turns[:n], key=lambda chosen: (list(orders).index(chosen[0]), chosen[1]))
-
-
-def _title(units: Units, category: str, place: int) -> str:
-    record = units.tests[category].records[int(drawn(units.tests[category])[place])]
-    of = f"{category} " if len(units.tests) > 1 else ""
-    return f"{of}{record.defect} {Path(record.id).name}"
-
-
-def pointing_table(params: StudentTeacherParameters, units: Units, run: Run) -> ReportTable:
-    """In how many of the drawn images the highest score lies on the defect, by method and category."""
-    lines = []
-    for arm in params.arms:
-        line: dict[str, object] = {"method": method(arm).name}
-        for category, test in units.tests.items():
-            maps, _ = _kept(run, arm, category)
-            samples = [test[int(i)] for i in drawn(test)]
-            masks = [_mask_of(sample.mask, sample.image.shape[1:]) for sample in samples]
-            line[category] = f"{round(hits(list(maps), masks), 2):g} of {len(masks)}"
-        lines.append(line)
-    note = "Of several pixels that share the highest score, the share on the defect counts."
-    return ReportTable(pd.DataFrame(lines), "Images, drawn at random, whose highest score lies on the defect", (note,))
-
-
 def aupro_forms(params: StudentTeacherParameters, units: Units, run: Run) -> pd.DataFrame:
     """Every number called AUPRO of the first seed's maps: method, category, definition, value."""
-    tables = [run.read_table(f"aupro-{arm}-{category}") for arm in compared(params) for category in units.tests]
+    tables = [run.read_table(f"aupro-{arm}-{category}") for arm in params.compared for category in units.tests]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -244,7 +160,7 @@ def detectors(run: Run) -> ReportTable:
     return ReportTable(frame, "Trained detectors, kept in the folder detectors of this run")
 
 
-def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) -> pd.DataFrame:
+def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) -> ReportTable:
     """Writes whole triplets and their records where ``out`` says; the table lists the folders, none without.
 
     Each folder is one that `defectlab.synthesis.perturbed.stored.StoredTriplets` reads.
@@ -257,7 +173,7 @@ def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) ->
         for number in sorted({int(item.record["normal"]) for item in made.items}):
             keep_normal(folder, number, pixels(normals, number))
         lines.append({"model": name, "content": content, "seed": seed, "folder": str(folder)})
-    return pd.DataFrame(lines, columns=["model", "content", "seed", "folder"])
+    return ReportTable(pd.DataFrame(lines, columns=["model", "content", "seed", "folder"]), "Triplets that were written")
 
 
 def _from(made: SyntheticSet) -> store.Make:
@@ -266,15 +182,6 @@ def _from(made: SyntheticSet) -> store.Make:
 
 def _train_of(units: Units, name: str) -> SurfaceDataset:
     return next(unit.train for unit in units.units if unit.name == name)
-
-
-def _kept(run: Run, arm: str, category: str) -> tuple[np.ndarray, tuple[float, float]]:
-    with np.load(run.folder("maps") / f"{arm}-{slug(category)}.npz") as kept:
-        return kept["maps"].astype(np.float32), (float(kept["ends"][0]), float(kept["ends"][1]))
-
-
-def _mask_of(mask: object, shape: tuple[int, ...]) -> np.ndarray:
-    return np.zeros(tuple(shape), bool) if mask is None else np.asarray(mask)[0]
 
 
 def _changed_outside(units: Units, name: str, made: SyntheticSet, index: int) -> bool:

@@ -13,7 +13,7 @@ from defectlab.detection.base import Scores
 from defectlab.detection.baselines.registry import preset_size
 from defectlab.detection.student_teacher import StudentTeacher
 from defectlab.evaluation import localisation_metrics
-from defectlab.experiments import anomalies, categories, localise, network_sizes, perturbation
+from defectlab.experiments import anomalies, categories, localise, network_sizes, perturbation, student_teacher_maps
 from defectlab.experiments import student_teacher_views as views
 from defectlab.experiments.student_teacher_parameters import METHODS, StudentTeacherParameters
 from defectlab.experiments.student_teacher_study import study_parameters
@@ -49,7 +49,7 @@ def test_one_model_for_all_or_one_for_each():
     apart = categories.load_units(resolved(category="", regime="per_category"))
     assert apart.regime == "per_category" and list(apart.tests) == list(together.tests) == [u.name for u in apart.units]
     assert sum(len(unit.train) for unit in apart.units) == len(together.units[0].train)
-    assert together.table()["train, normal"].tolist() == apart.table()["train, normal"].tolist()
+    assert together.table().frame["train, normal"].tolist() == apart.table().frame["train, normal"].tolist()
 
 
 def test_one_category_is_a_model_of_its_own_whatever_the_regime():
@@ -126,13 +126,13 @@ def test_a_second_call_trains_nothing_and_gives_the_same_rows(finished, monkeypa
 
 def test_what_was_found_is_kept_for_figures_and_the_detector_for_use(finished):
     params, units, _sets, run, _ = finished
-    rows = views.heat_rows(params, units, run, n=3)
+    rows = student_teacher_maps.heat_rows(params, units, run, n=3)
     assert [row.title for row in rows] == ["Image", "Ground truth", "Nearest neighbour", "Student-teacher"]
     assert {len(row.images) for row in rows} == {3}
     assert set(views.detectors(run).frame["detector"]) >= {"student_teacher-leather", "nearest-leather"}
     assert set(views.aupro_forms(params, units, run)["method"]) == {"nearest", "student_teacher"}
     assert set(views.histories(params, units, run)["method"]) == {"student_teacher", "wo_seg", "textures_for_p"}
-    assert len(views.pointing_table(params, units, run).frame) == 4
+    assert len(student_teacher_maps.pointing_table(params, units, run).frame) == 4
     with np.load(run.folder("maps") / "student_teacher-leather.npz") as kept:
         assert kept["maps"].dtype == np.float32  # as float16 all probabilities near 1 are one
 
@@ -151,7 +151,7 @@ def test_synthetic_images_are_exported_once_and_again(finished, tmp_path):
     params, units, sets, _, _ = finished
     elsewhere = resolved(**{**params.changed(), "out": str(tmp_path / "made")})
     for _ in range(2):
-        table = views.export_images(elsewhere, units, sets)
+        table = views.export_images(elsewhere, units, sets).frame
     assert len(table) == 2 and len(list((tmp_path / "made").glob("*/images/*.png"))) == 12
     triplets = StoredTriplets(table["folder"][0])
     assert len(triplets) == 6
@@ -228,9 +228,9 @@ def test_the_map_of_the_features_of_the_full_model_is_measured_beside_its_head(f
     masks = [test[i].mask[0].numpy() for i in range(len(test))]
     own = localisation_metrics(masks, detector.score(test, maps="features").pixel)
     assert by_method["student_teacher"] == pytest.approx(own.aupro)
-    table = views.maps_table(rows)
+    table = student_teacher_maps.maps_table(rows)
     assert table.frame["map"].tolist() == ["head, as the method is scored", "features, Eq. 5"]
-    assert views.maps_table(rows[rows["method"] == "nearest"]).frame.empty
+    assert student_teacher_maps.maps_table(rows[rows["method"] == "nearest"]).frame.empty
 
 
 def test_columns_of_the_maps_are_of_all_categories_and_share_their_colours(tmp_path):
@@ -239,7 +239,7 @@ def test_columns_of_the_maps_are_of_all_categories_and_share_their_colours(tmp_p
     for place, (name, test) in enumerate(units.tests.items()):
         maps = np.full((len(test), 64, 64), place, np.float32)
         localise._keep_maps(run.folder("maps") / f"nearest-{name}.npz", test, Scores(np.zeros(len(test)), maps))
-    image, truth, maps = views.heat_rows(params, units, run, n=6)
+    image, truth, maps = student_teacher_maps.heat_rows(params, units, run, n=6)
     assert {title.split(" ")[0] for title in image.ids} == set(units.tests) and len(image.images) == 6
     assert all(mask.any() for mask in truth.images)
     shades = {title.split(" ")[0]: int(row.astype(int).sum()) for title, row in zip(maps.ids, maps.images, strict=True)}
