@@ -6,10 +6,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from PIL import Image
 
 import defectlab
 from defectlab import book
 from defectlab.check import NOTEBOOKS, PAPERS, check, exercises
+from defectlab.data import load_dataset
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
 WRITTEN = [ROOT / "book" / name for name in ("why.md", "baseline.md")]
@@ -25,14 +27,50 @@ def test_solutions_of_a_written_chapter_run(chapter):
         exec(compile(code, chapter.name, "exec"), {})
 
 
-@pytest.mark.parametrize("chapter", [*WRITTEN, ROOT / "book" / "capstone.md"], ids=lambda page: page.stem)
+OTHERS = [ROOT / "book" / name for name in ("capstone.md", "real-images.md")]
+
+
+@pytest.mark.parametrize("chapter", [*WRITTEN, *OTHERS], ids=lambda page: page.stem)
 def test_a_written_chapter_says_what_it_takes(chapter):
     text = chapter.read_text(encoding="utf-8")
     assert all(part in text for part in ("**You will**", "**You need**", "**Time and hardware**"))
-    assert text.count("{exercise-start}") == text.count("{solution-start}")
+    assert text.count("{exercise-start}") == text.count("{solution-start}") >= 3
+    assert "## Key points" in text
     assert len(re.findall(r"^\*(?:Easy|Medium|Hard), \d+ minutes,\*", text, flags=re.M)) == text.count(
         "{exercise-start}"
     )
+
+
+@pytest.mark.parametrize("chapter", OTHERS, ids=lambda page: page.stem)
+def test_solutions_of_the_capstone_and_of_the_page_on_real_images_run(chapter):
+    (code,) = re.findall(r"^```python\n(.*?)```", chapter.read_text(encoding="utf-8"), flags=re.M | re.S)
+    exec(compile(code, chapter.name, "exec"), {})
+
+
+def test_the_capstone_has_a_rubric_and_a_bibliography_and_its_layout_is_where_it_says(tmp_path):
+    capstone, how = ((ROOT / "book" / name).read_text(encoding="utf-8") for name in ("capstone.md", "how-to-run.md"))
+    assert "| Line | One point | Two points |" in capstone and "{bibliography}" in capstone
+    assert "[how to run](how-to-run.md)" in capstone
+    (tree,) = re.findall(r"```text\n(MY_IMAGES/.*?)```", how, flags=re.S)
+    write_tree(tree, tmp_path)
+    read = load_dataset("folder", "all", root=tmp_path / "MY_IMAGES")
+    assert sorted(record.defect for record in read.records) == ["dent", "good", "good", "scratch"]
+    assert sum(sample.mask is not None and sample.mask.any() for sample in read) == 1
+
+
+def write_tree(tree, folder):
+    """The folders and images of a drawn tree; a mask is white."""
+    above = [folder]
+    for line in tree.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        path = above[depth] / name
+        del above[depth + 1 :]
+        if name.endswith("/"):
+            path.mkdir()
+            above.append(path)
+        else:
+            Image.new("L", (16, 16), 255).save(path)
 
 
 def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
