@@ -26,7 +26,6 @@ from defectlab.params import Parameters
 from defectlab.provenance import CORE_PACKAGES
 from defectlab.report.directives import _parsed, _scrolling
 from defectlab.report.licences import COMMERCIAL
-from defectlab.report.provenance_strip import ANCHOR
 from defectlab.report.tables import ReportTable
 from defectlab.report.terms import DATA_COMMERCIAL
 
@@ -68,6 +67,7 @@ def parameter_table(notebook: str) -> ReportTable:
     """Every parameter of a notebook: type, default, value of each profile, allowed values, unit, meaning."""
     head, rows = reference_rows(schema(notebook))
     frame = pd.DataFrame(rows, columns=head).replace("", "–")
+    frame.insert(1, "meaning", frame.pop("meaning"))  # before what a narrow screen cuts off
     return ReportTable(frame, f"Parameters of notebooks/{notebook}.ipynb")
 
 
@@ -121,7 +121,7 @@ def _strip(notebook: nbformat.NotebookNode) -> dict[str, str]:
     for cell in reversed(notebook.cells):
         for output in cell.get("outputs", []):
             html = str(output.get("data", {}).get("text/html", ""))
-            if f'id="{ANCHOR}"' in html:
+            if "defectlab-provenance defectlab-built" in html:  # not that of a stored run
                 return {name: unescape(text) for name, text in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", html)}
     return {}
 
