@@ -50,7 +50,7 @@ def spoken(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def show(name: str = "defectlab") -> None:
+def tell(name: str = "defectlab") -> None:
     """Shows the lines of the package's log on standard error from now on; a second call changes nothing.
 
     In a notebook they stand under the cell that works, also while papermill runs it; pages of the book leave them out.

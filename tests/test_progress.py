@@ -1,7 +1,7 @@
 import logging
 
 from defectlab import progress
-from defectlab.progress import Pace, show, spoken
+from defectlab.progress import Pace, spoken, tell
 
 
 def test_a_stage_says_its_end_and_one_line_a_minute_with_the_time_left(caplog, monkeypatch):
@@ -22,9 +22,9 @@ def test_times_are_spoken_as_hours_minutes_seconds():
     assert [spoken(seconds) for seconds in (0.4, 61, 3723.6)] == ["0:00:00", "0:01:01", "1:02:04"]
 
 
-def test_shown_twice_a_line_stands_once(capsys):
+def test_told_twice_a_line_stands_once(capsys):
     name = "defectlab.shown"
-    show(name), show(name)
+    tell(name), tell(name)
     logging.getLogger(f"{name}.part").info("one line")
     assert capsys.readouterr().err.count("one line") == 1
     logging.getLogger(name).handlers.clear()

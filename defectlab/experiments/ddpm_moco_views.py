@@ -108,15 +108,11 @@ def collapse_table(params: DdpmMocoParameters, run: Run) -> ReportTable:
 
 def versions(data: ClassSplits) -> list[GridRow]:
     """The first training image of each class and its eight versions, as the generators and the study see them."""
-    first = {name: [r.defect for r in data.train.records].index(name) for name in data.classes}
-    made = augment_classically(data.train.subset(indices=list(first.values())))
+    defects = [record.defect for record in data.train.records]
     rows = []
-    for place, name in enumerate(first):
-        samples = [made[VERSIONS * place + v] for v in range(VERSIONS)]
-        images = tuple(
-            (sample.image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()  # as a grid shows them
-            for sample in samples
-        )
+    for name in data.classes:
+        made = augment_classically(data.train.subset(indices=[defects.index(name)]))
+        images = tuple((made[v].image * 255).round().byte().permute(1, 2, 0).numpy() for v in range(VERSIONS))
         rows.append(GridRow(shown_class(name), images, version_names()))
     return rows
 
@@ -181,11 +177,11 @@ def other_backbone(params: DdpmMocoParameters) -> str | None:
     return params.backbones[1] if len(params.backbones) > 1 else None
 
 
-def records_table(made: SyntheticSet, n: int = 4) -> pd.DataFrame:
+def records_table(made: SyntheticSet, n: int = 4) -> ReportTable:
     """The first records of the generated images: how each was made."""
     columns = ["index", "defect", "seed", "sampler", "steps", "guidance", "trained_steps", "conditional"]
     records = pd.DataFrame([item.record for item in made.items[:n]])
-    return records[[name for name in columns if name in records]]
+    return ReportTable(records[[name for name in columns if name in records]], "The first generated images")
 
 
 def images_table(made: SyntheticSet) -> ReportTable:
