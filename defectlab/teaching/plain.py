@@ -11,6 +11,7 @@ FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::\w+:[^\n]*\n)*)(.*?)^```$", 
 LABELLED = re.compile(r"\$\$\s*\(([\w-]+)\)")
 FIGURE = re.compile(r'name="(fig-[\w-]+)"')
 CITED = re.compile(r"\{cite\w*\}`([^`]+)`")
+EXERCISE = re.compile(r"\{exercise-start\} ([^\n]*)\n:label: (\S+)")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)]+)\)")
 CODE = re.compile(r"(^ *```\w*\n.*?^ *```$)", re.M | re.S)
 HEADS = {"note": "Note", "warning": "Warning", "tip": "Tip"}
@@ -25,12 +26,14 @@ class References:
         figures: number of each label.
         works: for each key without prefix, its short form and its full one.
         links: for each file name that links may point to, where it lies now; other links lose their target.
+        exercises: title of each label.
     """
 
     equations: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, int] = field(default_factory=dict)
     works: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    exercises: Mapping[str, str] = field(default_factory=dict)
 
 
 def number(pattern: re.Pattern[str], texts: Sequence[str]) -> dict[str, int]:
@@ -60,6 +63,7 @@ def _prose(text: str, known: References) -> str:
     text = re.sub(r"\{numref\}`([\w-]+)`", lambda found: f"Figure {_of(known.figures, found[1], 'figure')}", text)
     text = CITED.sub(lambda found: "(" + "; ".join(_work(key, known)[0] for key in found[1].split(",")) + ")", text)
     text = re.sub(r"\{(?:ref|doc)\}`([^`<]+?)\s*<[^`>]+>`", r"\1", text)  # leads to another page
+    text = re.sub(r"\{ref\}`(ex-[\w-]+)`", lambda found: _exercise(found[1], known), text)
     return LINK.sub(lambda found: _link(found[1], found[2], known), text)
 
 
@@ -122,6 +126,10 @@ def _work(key: str, known: References) -> tuple[str, str]:
 
 def _without_prefix(key: str) -> str:
     return re.sub(r"^[a-z]{2,3}-", "", key)
+
+
+def _exercise(label: str, known: References) -> str:
+    return f"the exercise *{known.exercises[label]}*" if label in known.exercises else "the exercise"
 
 
 def _link(text: str, target: str, known: References) -> str:

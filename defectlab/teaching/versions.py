@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from defectlab.check import CHAPTERS, Exercise, exercises
-from defectlab.teaching.plain import FIGURE, LABELLED, References, cited, number, plain
+from defectlab.teaching.plain import EXERCISE, FIGURE, LABELLED, References, cited, number, plain
 
 Version = Literal["student", "instructor", "reader"]
 SOLUTION = re.compile(r"```\{solution-start\}.*?```\{solution-end\}\n```", re.S)
@@ -83,7 +83,8 @@ def _references(notebook: NotebookNode, works: Mapping[str, tuple[str, str]], li
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     codes = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     used = {key: works[key] for key in cited(texts) if key in works}
-    return References(number(LABELLED, texts), number(FIGURE, codes), used, links)
+    titles = {label: title for text in texts for title, label in EXERCISE.findall(text)}
+    return References(number(LABELLED, texts), number(FIGURE, codes), used, links, titles)
 
 
 def _shown(cell: NotebookNode, known: References) -> NotebookNode | None:

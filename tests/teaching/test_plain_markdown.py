@@ -12,6 +12,7 @@ KNOWN = References(
     {"fig-b": 2},
     {"perlin2002improving": ("Perlin 2002", "Perlin (2002). *Improving Noise.*")},
     {"leaks.ipynb": "leaks.ipynb", "why.md": "why.ipynb"},
+    {"ex-a": "Why?"},
 )
 
 
@@ -19,6 +20,7 @@ KNOWN = References(
     ("written", "shown"),
     [
         ("By {eq}`eq-a` and {numref}`fig-b`.", "By Eq. (3) and Figure 2."),
+        ("See {ref}`ex-a` and {ref}`ex-b`.", "See the exercise *Why?* and the exercise."),
         ("See {ref}`the rules <claims-rules>`.", "See the rules."),
         ("$$\nx = 1\n$$ (eq-a)", "$$\nx = 1\n\\tag{3} $$"),
         ("Noise {cite}`pe-perlin2002improving`.", "Noise (Perlin 2002)."),
