@@ -1,6 +1,7 @@
 """`defectlab claims`: the ledger of the papers' claims, with verdicts where result rows are given.
 
-`defectlab claims store FOLDER` keeps the results of a run, or of a collected grid, in the package, for the book.
+`defectlab claims store FOLDER` keeps the results of a run, or of a collected grid, in the package, for the book;
+histories of pretrainings go with a grid.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: for an unknown paper, or a results file that is not there.
     """
     from defectlab.report.claims import findings_table, load_claims, scoreboard
+    from defectlab.report.gains import GAIN_RULE, PAPERS
     from defectlab.report.verdict import ORDERING_RULE
 
     load_claims(arguments.paper)  # an unknown paper stops here
@@ -74,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(scoreboard(rows, arguments.paper).drop(columns=["tested", "remark"]))
     print(f"\n{ORDERING_RULE}")
+    if arguments.paper in PAPERS:
+        print(GAIN_RULE)
     return 0
 
 
