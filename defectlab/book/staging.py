@@ -61,9 +61,13 @@ def carry_figures(notebook: nbformat.NotebookNode, name: str) -> None:
     """Moves alt text, caption and label of each figure from its output to its cell, where the page builder reads them.
 
     Raises:
-        BookError: if a figure has no alt text, or a cell shows more than one.
+        BookError: if a figure has no alt text, a cell shows more than one, or a table has no caption.
     """
     for number, cell in enumerate(notebook.cells):
+        if any(
+            'class="dataframe"' in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])
+        ):
+            raise BookError(f"{name}, cell {number}: a table without caption; give a defectlab.report ReportTable")
         images = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
         if not images:
             continue

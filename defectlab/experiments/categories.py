@@ -17,6 +17,7 @@ from defectlab.data.files import FileDataset, require_readable
 from defectlab.detection.base import require_masks
 from defectlab.experiments.network_sizes import read_size
 from defectlab.experiments.student_teacher_parameters import BY_CATEGORY, StudentTeacherParameters
+from defectlab.report.tables import ReportTable
 
 ALL = "all"
 """Name of the one model of the unified regime."""
@@ -62,7 +63,7 @@ class Units:
         """Test images by category, in order."""
         return {name: test for unit in self.units for name, test in unit.tests.items()}
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> ReportTable:
         """Images by model, category and part."""
         lines = []
         for unit in self.units:
@@ -79,7 +80,7 @@ class Units:
                         "defects": ", ".join(test.defects),
                     }
                 )
-        return pd.DataFrame(lines)
+        return ReportTable(pd.DataFrame(lines), "Images by model, category and part")
 
 
 def load_units(params: StudentTeacherParameters) -> Units:

@@ -29,6 +29,7 @@ from defectlab.experiments.held_images import HeldImages
 from defectlab.provenance import papermill_command
 from defectlab.report.contrastive_plots import class_faces
 from defectlab.report.contrastive_setting import V_16, ContrastiveSetting
+from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classical import ClassicalSettings
@@ -152,17 +153,17 @@ def generate(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run
     return ddpm.synthesize(data.train, params.n_generated, seed, place)
 
 
-def export(params: DdpmMocoParameters, made: SyntheticSet) -> pd.DataFrame:
+def export(params: DdpmMocoParameters, made: SyntheticSet) -> ReportTable:
     """Writes the images and their records where ``out`` says; the table names the folder, and is empty without one.
 
     A second call writes what is missing.
     """
     if not params.out:
-        return pd.DataFrame(columns=["images", "folder"])
+        return ReportTable(pd.DataFrame(columns=["images", "folder"]), "Images that were written")
     folder = Path(params.out).expanduser()
     settings = {"contents": contents(made)}
     collect(lambda indices: [made.items[i] for i in indices], len(made), name=made.name, settings=settings, out=folder)
-    return pd.DataFrame([{"images": len(made), "folder": str(folder)}])
+    return ReportTable(pd.DataFrame([{"images": len(made), "folder": str(folder)}]), "Images that were written")
 
 
 def compare(params: DdpmMocoParameters, data: ClassSplits, ddpm: Ddpm, run: Run) -> Comparison:

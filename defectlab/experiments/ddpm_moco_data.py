@@ -11,6 +11,7 @@ import pandas as pd
 from defectlab.data import SurfaceDataset, load_dataset
 from defectlab.data.class_folders import class_name
 from defectlab.data.files import FileDataset, require_readable
+from defectlab.report.tables import ReportTable
 from defectlab.synthesis.diffusion.classes import require_classes
 
 DATASETS = ("aluminium", "magnetic_tile", "class_folders")
@@ -35,12 +36,13 @@ class ClassSplits:
         """Classes, sorted, normal images last."""
         return classes_in(self.train)
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> ReportTable:
         """Images by part and class."""
         parts = {"train": self.train, "test": self.test}
         counts = {name: pd.Series([record.defect for record in part.records]) for name, part in parts.items()}
         table = pd.DataFrame({name: column.value_counts() for name, column in counts.items()})
-        return table.reindex(self.classes).T.rename_axis(columns=None)
+        frame = table.reindex(self.classes).T.rename_axis(columns=None).rename_axis("part").reset_index()
+        return ReportTable(frame, "Images by part and class")
 
 
 def classes_in(dataset: SurfaceDataset) -> tuple[str, ...]:

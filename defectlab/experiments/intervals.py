@@ -9,10 +9,11 @@ from defectlab.evaluation import average_precision, bootstrap_interval
 from defectlab.experiments.experiment_parameters import ExperimentParameters
 from defectlab.experiments.views import test_scores
 from defectlab.report.identity import method
+from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 
 
-def sampling_intervals(params: ExperimentParameters, run: Run, n_resamples: int = 500) -> pd.DataFrame:
+def sampling_intervals(params: ExperimentParameters, run: Run, n_resamples: int = 500) -> ReportTable:
     """Mean step AP of the seeds with a 95 % interval over test images, one line an arm.
 
     Test images are resampled by group, the same ones for all seeds of an arm, so the interval answers "what if other
@@ -43,4 +44,4 @@ def sampling_intervals(params: ExperimentParameters, run: Run, n_resamples: int 
                 "test images": f"{int(labels.sum())} of {len(labels)} defective, {len(set(groups))} groups",
             }
         )
-    return pd.DataFrame(lines)
+    return ReportTable(pd.DataFrame(lines), "Mean AP of the seeds, and what other test images would give")

@@ -49,7 +49,7 @@ def study(params: StudentTeacherParameters, say: Say = print) -> Run:
     say(f"kept in {run.path}")
     methods_table(params)  # a detector that cannot be made stops here
     units = categories.load_units(params)
-    say(units.table().to_string(index=False))
+    say(str(units.table()))
     makers = anomalies.make_synthesizers(params, units, run)
     sets = anomalies.synthesise(params, units, makers, run)
     say(f"{sum(len(made) for made in sets.values())} synthetic images")

@@ -173,7 +173,8 @@ def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) ->
         for number in sorted({int(item.record["normal"]) for item in made.items}):
             keep_normal(folder, number, pixels(normals, number))
         lines.append({"model": name, "content": content, "seed": seed, "folder": str(folder)})
-    return ReportTable(pd.DataFrame(lines, columns=["model", "content", "seed", "folder"]), "Triplets that were written")
+    frame = pd.DataFrame(lines, columns=["model", "content", "seed", "folder"])
+    return ReportTable(frame, "Triplets that were written")
 
 
 def _from(made: SyntheticSet) -> store.Make:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import method
 from defectlab.report.in_and_out_tables import in_and_out_tables
 from defectlab.report.provenance_strip import Provenance
-from defectlab.report.summary import by_seed
+from defectlab.report.summary import by_seed, protocol
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis import store
@@ -102,11 +103,17 @@ def provenance(params: ExperimentParameters, run: Run) -> Provenance:
     )
 
 
-def records_table(made: SyntheticSet, n: int = 5) -> pd.DataFrame:
+def parts_table(splits: Splits) -> ReportTable:
+    """Images of each part by class."""
+    return ReportTable(splits.table().reset_index(), "Images by part and class")
+
+
+def records_table(made: SyntheticSet, n: int = 5) -> ReportTable:
     """The first records of a synthetic set: how each image was made, as far as its method records it."""
     columns = ["index", "prompt", "source", "mask_id", "area", "changed", "noise_seed", "model", "adapter", "generated"]
     records = pd.DataFrame([item.record for item in made.items[:n]])
-    return records[[name for name in columns if name in records]]
+    caption = f"{method(made.name).name}: the first images, and how each was made"
+    return ReportTable(records[[name for name in columns if name in records]], caption)
 
 
 def augmented(params: ExperimentParameters) -> tuple[str, ...]:
@@ -120,10 +127,11 @@ def record_tables(
     """The first records of each arm's images of the first seed, for those that are not put together from others."""
     own = [arm for arm in augmented(params) if arm != "in_and_out"]
     made = {arm: synthetics[arm, params.seeds[0]].train for arm in own}
-    return [ReportTable(records_table(part, n), f"{method(arm).name}: the first images") for arm, part in made.items()]
+    caption = "{}: the first images, and how each was made"
+    return [replace(records_table(part, n), caption=caption.format(method(arm).name)) for arm, part in made.items()]
 
 
-def differences_between_arms(params: ExperimentParameters, rows: pd.DataFrame, metric: str = "ap_step") -> pd.DataFrame:
+def differences_between_arms(params: ExperimentParameters, rows: pd.DataFrame, metric: str = "ap_step") -> ReportTable:
     """Paired differences of the paper's method to every other arm, over the seeds, with their 95 % interval.
 
     Needs at least two seeds; with one there is no interval and the table is empty.
@@ -145,7 +153,8 @@ def differences_between_arms(params: ExperimentParameters, rows: pd.DataFrame, m
                 "seeds": each,
             }
         )
-    return pd.DataFrame(lines, columns=["difference", "mean", "95 %", "seeds"])
+    frame = pd.DataFrame(lines, columns=["difference", "mean", "95 %", "seeds"])
+    return ReportTable(frame, f"Differences in {protocol(metric)}, paired by seed")
 
 
 def paper_tables(params: ExperimentParameters, rows: pd.DataFrame) -> list[ReportTable]:
@@ -164,7 +173,7 @@ def export_images(
     splits: Splits,
     synthetics: Mapping[tuple[str, int], Synthetics],
     layout: str = "",
-) -> pd.DataFrame:
+) -> ReportTable:
     """Writes the images of the paper's method, every seed, where ``out`` says; the table lists the folders.
 
     It is empty where ``out`` is. A second call writes what is missing.
@@ -188,7 +197,7 @@ def export_images(
         if layout:
             laid_out = export(made, folder / layout, layout, normals=splits.normals)
             lines.append({"seed": seed, "layout": layout, "folder": str(laid_out)})
-    return pd.DataFrame(lines, columns=["seed", "layout", "folder"])
+    return ReportTable(pd.DataFrame(lines, columns=["seed", "layout", "folder"]), "Images that were written")
 
 
 def _from(made: SyntheticSet) -> store.Make:

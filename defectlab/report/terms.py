@@ -116,7 +116,7 @@ WEIGHTS = (
         IMAGENET,
     ),
     Terms(
-        "MobileNet v1, as arrays of Keras",
+        "MobileNet v1, as arrays of Keras, such as mobilenet_v1_1.0_224_trunk12.fp16k.npz",
         ("mobilenet", "keras"),
         "Google, Keras Applications; trained on ImageNet",
         "Apache-2.0",

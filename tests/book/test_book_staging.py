@@ -39,3 +39,10 @@ def test_a_figure_without_alt_text_stops_the_build():
         book.carry_figures(figure_cell(""), "notebooks/n")
     with pytest.raises(book.BookError, match="notebooks/n, cell 0: shows 2 figures"):
         book.carry_figures(figure_cell("a", "b"), "notebooks/n")
+
+
+def test_a_table_without_caption_is_no_page():
+    output = nbformat.v4.new_output("execute_result", {"text/html": '<table border="1" class="dataframe"></table>'})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("data", outputs=[output])])
+    with pytest.raises(book.BookError, match=r"notebooks/n, cell 0: a table without caption; give a defectlab.report"):
+        book.carry_figures(notebook, "notebooks/n")

@@ -33,7 +33,7 @@ def made(data):
 
 def test_classes_are_sorted_and_smooth_comes_last(data):
     assert data.classes == ("corrosion", "dent", "scratch", "good")
-    assert data.table().loc["test"].tolist() == [2, 2, 2, 2]
+    assert data.table().frame.set_index("part").loc["test"].tolist() == [2, 2, 2, 2]
 
 
 def test_encoders_see_four_fifths_of_the_generated_images_and_are_tested_on_real_ones(data, made):
@@ -185,8 +185,8 @@ def test_base_rates_are_those_of_the_test_images(data, trained):
 
 def test_exported_images_lie_where_out_says(made, tmp_path):
     params = resolved(out=str(tmp_path / "made"))
-    assert [len(ddpm_moco.export(params, made)) for _ in range(2)] == [1, 1]
-    assert ddpm_moco.export(resolved(), made).empty
+    assert [len(ddpm_moco.export(params, made).frame) for _ in range(2)] == [1, 1]
+    assert ddpm_moco.export(resolved(), made).frame.empty
     assert len(list((tmp_path / "made" / "images").glob("*.png"))) == 40
 
 

@@ -80,7 +80,7 @@ def test_operating_points_of_the_paper_are_those_of_the_regime_and_count(make_pa
 
 def test_differences_are_taken_seed_by_seed(setting):
     params, _, _, run = setting
-    table = views.differences_between_arms(params, run.results())
+    table = views.differences_between_arms(params, run.results()).frame
     (line,) = table.to_dict("records")
     assert line["difference"] == f"DIAG - {method('memseg').name}"
     # .4 and .3: mean .35, standard error .05, times Student's 12.706 with one degree of freedom
@@ -90,7 +90,7 @@ def test_differences_are_taken_seed_by_seed(setting):
 def test_one_seed_has_no_interval(setting):
     params, _, _, run = setting
     rows = run.results()
-    table = views.differences_between_arms(params, rows[rows["seed"] == 0])
+    table = views.differences_between_arms(params, rows[rows["seed"] == 0]).frame
     assert table.empty and list(table.columns) == ["difference", "mean", "95 %", "seeds"]
 
 
@@ -103,7 +103,7 @@ def test_the_papers_table_is_that_of_the_regime(setting, make_params, regime, nu
 
 
 def test_records_show_how_the_first_images_were_made(setting):
-    table = views.records_table(setting[2]["diag", 0].train, n=2)
+    table = views.records_table(setting[2]["diag", 0].train, n=2).frame
     assert len(table) == 2 and set(table["prompt"]) <= set(setting[0].descriptions) | {"a crack", "a scratch"}
 
 
@@ -117,7 +117,7 @@ def test_provenance_comes_from_the_run(setting):
 def exported(setting, **changes):
     params, splits, synthetics, _ = setting
     params = type(params)(**{**params.as_dict(), **changes})
-    return views.export_images(params, splits, synthetics, params.layout)
+    return views.export_images(params, splits, synthetics, params.layout).frame
 
 
 def test_images_are_exported_where_they_were_asked_for(setting, tmp_path):
