@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,11 @@ def keep_trunk(arrays: Mapping[str, np.ndarray], path: Path, blocks: int = 12) -
     for needed in ("conv1/kernel", f"conv_pw_{blocks}/kernel"):
         if needed not in kept:
             raise ValueError(
-                f"no array {needed!r} among {sorted(named)[:4]}; is it MobileNet v1 of Keras, and complete?"
+                f"no array {needed!r} among {sorted(named)[:4]}; is it all of Keras' MobileNet v1?"
             )
-    half = {name: values.astype(np.float16) if name.endswith("kernel") else values for name, values in kept.items()}
+    half: dict[str, Any] = {}
+    for name, values in kept.items():
+        half[name] = values.astype(np.float16) if name.endswith("kernel") else values
     with atomic_path(path) as partial, partial.open("wb") as file:
         np.savez(file, **half)
     return list(half)
