@@ -77,3 +77,10 @@ def test_tables_of_the_book_have_a_header_and_equal_rows(kind, paper):
     starts = [i for i, line in enumerate(lines) if line.startswith("* - ")]
     assert len(starts) == len(table.frame) + 1
     assert lines[0].startswith("```{list-table} ")
+
+
+@pytest.mark.parametrize("name", ["index", "why", "how-to-run", "claims", "cells", "differences", "licences"])
+def test_every_table_of_a_page_has_a_caption(name):
+    text = without_code_and_mathematics((ROOT / "book" / f"{name}.md").read_text(encoding="utf-8"))
+    assert not re.findall(r"^\|[-: |]+\|$", text, flags=re.M)
+    assert not re.findall(r"\{list-table\}\s*$", text, flags=re.M)
