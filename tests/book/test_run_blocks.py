@@ -36,7 +36,7 @@ def test_every_notebook_page_gets_a_block_with_its_commands_and_a_link_to_its_pa
     assert f"defectlab run {name} -p profile smoke" in text
     assert f"papermill notebooks/{name}.ipynb out.ipynb" in text and f"<{label}>`" in text
     assert sum(cell.source.startswith(f"({label})=\n## ") for cell in made.cells) == 1
-    assert all(f"| `{profile}` |" in text for profile in ("smoke", "laptop", "paper"))
+    assert all(f"- `{profile}`, for " in text for profile in ("smoke", "laptop", "paper"))
 
 
 def test_times_are_those_of_the_stored_runs_and_others_are_said_to_be_missing(tmp_path):
@@ -45,7 +45,7 @@ def test_times_are_those_of_the_stored_runs_and_others_are_said_to_be_missing(tm
     record(page, "laptop", 200.0)
     assert measured(page) == {"smoke": 12.0, "laptop": 200.0}
     text = run_block("n", measured(page))
-    assert re.findall(r"\| ([^|]*) \|$", text, flags=re.M)[1:] == [
+    assert re.findall(r"^- `.*: (.*)$", text, flags=re.M) == [
         "less than a minute",
         "3 minutes",
         "not run for this book",
