@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,6 @@ from scipy import stats
 
 from defectlab.evaluation.power import detectable_noncentrality, t_power
 from defectlab.evaluation.uncertainty import Interval, require_level
-
-Verdict = Literal["reproduced", "consistent", "not seen", "contradicted"]
 
 
 @dataclass(frozen=True)
@@ -58,22 +55,6 @@ class PairedDifference:
     def sign(self) -> int:
         """1 or -1 where the t-interval lies above or below zero, else 0."""
         return self.t.sign
-
-    def verdict(self, expected: int) -> Verdict:
-        """What the seeds say of a claimed ordering.
-
-        Args:
-            expected: 1 where the method is claimed to be above the reference, -1 where below.
-
-        Returns:
-            ``"reproduced"``: the t-interval excludes zero on the claimed side; ``"consistent"``: the mean lies there;
-            ``"contradicted"``: the interval excludes zero on the other side; ``"not seen"``: anything else.
-        """
-        if expected not in (-1, 1):
-            raise ValueError(f"expected must be 1 or -1, got {expected}")
-        if self.sign:
-            return "reproduced" if self.sign == expected else "contradicted"
-        return "consistent" if self.mean * expected > 0 else "not seen"
 
 
 def summarise_seeds(values: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95) -> SeedSummary:

@@ -110,15 +110,15 @@ def _ablation_lines(key: str, rows: pd.DataFrame) -> Iterator[dict[str, object]]
         gap = None if key == FULL else _gap(rows, FULL, key, metric)
         judged = gap if len(evidence(rows)) else None
         compared = printed and key != FULL
-        drop = f"{100 * (cells[FULL, column] - cells[key, column]):.1f}" if compared else "–"
+        drop = float(cells[FULL, column] - cells[key, column]) if compared else float("nan")
         yield {
             "row": method(key).name,
             "metric": column,
             "paper": f"{100 * cells[key, column]:.1f}" if printed else "–",
-            "drop in the paper": drop,
+            "drop in the paper": f"{100 * drop:.1f}" if compared else "–",
             **per_cent(summarise(values) if len(values) else None),
             "drop here (95 %)": _difference(gap)["mean (95 %)"],
-            "verdict": of_ordering(judged).marked if compared else "–",
+            "verdict": of_ordering(judged, drop).marked if compared else "–",
         }
 
 

@@ -63,7 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: for an unknown paper, or a results file that is not there.
     """
     from defectlab.report.claims import findings_table, load_claims, scoreboard
-    from defectlab.report.gains import GAIN_RULE, PAPERS
     from defectlab.report.verdict import ORDERING_RULE
 
     load_claims(arguments.paper)  # an unknown paper stops here
@@ -76,8 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(scoreboard(rows, arguments.paper).drop(columns=["tested", "remark"]))
     print(f"\n{ORDERING_RULE}")
-    if arguments.paper in PAPERS:
-        print(GAIN_RULE)
     return 0
 
 

@@ -11,13 +11,12 @@ from defectlab.report.cells import rows_of_one_run, smoke_note, where
 from defectlab.report.collapse import UNTRAINED, runs_at_the_end
 from defectlab.report.compared import BASIS, basis, basis_in_words, basis_notes
 from defectlab.report.contrastive_setting import MAP_STEP, ContrastiveSetting, settings_in, values_of
-from defectlab.report.gains import EXCLUDED, excludes, of_gain
 from defectlab.report.identity import in_order, method
 from defectlab.report.published.moco import moco_cells
 from defectlab.report.rules import RULES_NOTE
 from defectlab.report.summary import by_seed, mean_and_sd, paired, protocol, summarise
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import evidence
+from defectlab.report.verdict import EXCLUDED, evidence, excludes, of_ordering
 
 GENERATORS = ("ddpm", "gan", "vae", "flow")
 
@@ -113,7 +112,7 @@ def loss_effect_table(rows: pd.DataFrame, metric: str = MAP_STEP) -> ReportTable
                 "norm, untrained": _norm(own[UNTRAINED].dropna()),
                 "collapsed": f"{int(own['gone'].sum())} of {own[UNTRAINED].notna().sum()}" if len(own) else "–",
                 EXCLUDED: "–" if claimed is None else excludes(gain, claimed.t.low, claimed.t.high),
-                "verdict": of_gain(claimed if len(evidence(rows)) else None).marked,
+                "verdict": of_ordering(claimed if len(evidence(rows)) else None, gain).marked,
             }
         )
     caption = f"What the losses are worth on {where(rows)}: {protocol(metric)}"

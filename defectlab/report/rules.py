@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from defectlab.report.gains import GAIN_RULE
-from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
+from defectlab.report.verdict import CELL_RULE, EXCLUDED_RULE, ORDERING_RULE
 
 RULES_NOTE = "Verdicts follow the rules on the page Claims under test."
 SEVERAL_RULE = (
@@ -20,5 +19,5 @@ def linked(note: str) -> str:
 
 
 def rules() -> tuple[str, ...]:
-    """The rules in full: of orderings, those of DDPM-MoCo apart, of a cell, and of a claim that several runs judge."""
-    return ORDERING_RULE, GAIN_RULE, CELL_RULE, SEVERAL_RULE
+    """The rules in full: of orderings, of the column beside them, of a cell, and of a claim that several runs judge."""
+    return ORDERING_RULE, EXCLUDED_RULE, CELL_RULE, SEVERAL_RULE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -49,12 +50,26 @@ TOLERANCE = 0.05
 #: The same of metrics whose best methods lie closer together than `TOLERANCE`; one of a category (``aupro_screw``) too.
 TOLERANCES = {IMAGE_AUROC: 0.02, PIXEL_AUROC: 0.01, AUPRO: 0.02}
 
+#: Part of the gain in print that a mean must reach to count where its interval holds zero: a smaller one may be
+#: no more than noise, and noise must not give a better verdict.
+SHARE_OF_GAIN = 0.5
+
+#: Title of the column that says what an interval shows beside its sign.
+EXCLUDED = "excludes the paper's gain"
+
 ORDERING_RULE = (
     "An ordering is reproduced when the 95 % interval of the difference paired by seed lies above zero, partly "
-    "reproduced when only the mean does, and not reproduced otherwise. A claim made of several orderings is reproduced "
-    "when each of them is, not reproduced when none holds, and partly reproduced in between or where some were not "
-    "attempted. That two sides are on par is reproduced when the whole interval lies within "
-    f"{TOLERANCE} of zero, and partly when only the mean does. Smoke runs are no evidence."
+    "reproduced when the interval holds zero and the mean is at least half of the gain that the paper prints, and not "
+    "reproduced otherwise. Where the paper prints no gain for an ordering, or none above zero, there is no partly. "
+    "With one seed there is no interval, and partly is the most. A claim made of several orderings is reproduced when "
+    "each of them is, not reproduced when none holds, and partly reproduced in between or where some were not "
+    "attempted. "
+    f"That two sides are on par is reproduced when the whole interval lies within {TOLERANCE} of zero, and partly when "
+    "only the mean does. Smoke runs are no evidence."
+)
+EXCLUDED_RULE = (
+    f"Tables of gains say in a column of their own ({EXCLUDED!r}) whether the interval lies beside the gain in print. It "
+    "gives no verdict: where the interval holds both zero and the gain, the runs are too few or too short to tell."
 )
 CELL_RULE = (
     "A cell is reproduced when the paper's value lies in the 95 % interval of our mean over seeds and the interval "
@@ -67,12 +82,38 @@ CELL_RULE = (
 )
 
 
-def of_ordering(difference: PairedDifference | None) -> Verdict:
-    """Verdict on "left is better than right" from the paired differences, positive where it holds."""
+def of_ordering(difference: PairedDifference | None, gain: float) -> Verdict:
+    """Verdict on "left is better than right".
+
+    Args:
+        difference: paired by seed, positive where the ordering holds; ``None`` where it was not tried.
+        gain: the same difference as the paper prints it, NaN for none. One that is not above zero counts as none: half
+            of it would be no gain.
+    """
     if difference is None:
         return Verdict.NOT_ATTEMPTED
-    seen = {"reproduced": Verdict.REPRODUCED, "consistent": Verdict.PARTLY}
-    return seen.get(difference.verdict(expected=1), Verdict.NOT)
+    if difference.sign > 0:
+        return Verdict.REPRODUCED
+    near = difference.sign == 0 and gain > 0 and difference.mean >= SHARE_OF_GAIN * gain
+    return Verdict.PARTLY if near else Verdict.NOT
+
+
+def excludes(gain: float, low: float, high: float) -> str:
+    """Whether an interval lies beside a printed gain: ``"yes, below it"``, ``"yes, above it"``, ``"no"``.
+
+    Args:
+        gain: that the paper prints, NaN for none.
+        low: end of the interval; infinite for one seed.
+        high: its other end.
+
+    Returns:
+        The words, a dash where there is no gain in print.
+    """
+    if math.isnan(gain) or math.isnan(high):
+        return "–"
+    if high < gain:
+        return "yes, below it"
+    return "yes, above it" if low > gain else "no"
 
 
 def of_equality(difference: PairedDifference | None) -> Verdict:

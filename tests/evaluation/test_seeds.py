@@ -44,16 +44,14 @@ def test_pairing_goes_by_seed_and_not_by_order():
     assert difference.values == pytest.approx((0.1, 0.2, 0.3))
 
 
-def test_verdicts_follow_the_rule_of_the_claims():
+def test_the_sign_is_that_of_an_interval_which_excludes_zero():
     def differences(*values: float):
         return paired_difference(dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0))
 
-    clear, loose = differences(0.20, 0.21, 0.22), differences(0.5, -0.3, 0.1)
-    assert (clear.verdict(1), clear.verdict(-1)) == ("reproduced", "contradicted")
-    assert (loose.verdict(1), loose.verdict(-1)) == ("consistent", "not seen")
-    assert differences(0.1, -0.1).verdict(1) == "not seen"
-    with pytest.raises(ValueError, match="expected must be 1 or -1, got 0"):
-        clear.verdict(0)
+    assert differences(0.20, 0.21, 0.22).sign == 1
+    assert differences(-0.20, -0.21, -0.22).sign == -1
+    assert differences(0.5, -0.3, 0.1).sign == 0  # the mean is above zero, the interval holds it
+    assert differences(0.9).sign == 0  # one seed has no interval
 
 
 def test_the_bootstrap_over_seeds_is_deterministic():

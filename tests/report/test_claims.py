@@ -1,17 +1,25 @@
 """How result rows are judged: paired by seed, by data set, by stated rules."""
 
+import math
+
 import pandas as pd
 import pytest
 from orderings import found
 
+from defectlab.evaluation.seeds import paired_difference
 from defectlab.report.claims import evaluate, findings_table, load_claims, scoreboard, verdict
 from defectlab.report.summary import summarise
-from defectlab.report.verdict import CELL_RULE, Verdict, combine, of_cell, of_equality, tolerance
+from defectlab.report.verdict import CELL_RULE, Verdict, combine, excludes, of_cell, of_equality, of_ordering, tolerance
 
 F1, *_, F5 = load_claims("diag")
 F6, F7, F8 = load_claims("in_and_out")
 F11, F12, *_ = load_claims("student_teacher")
 METHODS = ("diag", "in_and_out", "memseg")
+
+
+def differences(*values):
+    """Differences of these values, paired by seed."""
+    return paired_difference(dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0))
 
 
 def test_a_clear_ordering_is_reproduced_with_all_its_seeds(rows):
@@ -38,8 +46,63 @@ def test_a_reversed_ordering_is_not_reproduced(make_rows):
 
 
 def test_one_seed_is_no_more_than_partly(make_rows):
-    rows = make_rows({("diag", "zero_shot", 100): [0.9], ("memseg", "zero_shot", 100): [0.1]})
-    assert verdict(F1, rows, "surfaces") == Verdict.PARTLY
+    def judged(*levels):
+        sides = zip(("diag", "memseg"), levels, strict=True)
+        return verdict(F1, make_rows({(key, "zero_shot", 100): [level] for key, level in sides}), "surfaces")
+
+    assert judged(0.9, 0.1) == Verdict.PARTLY
+    assert judged(0.2, 0.1) == Verdict.NOT  # 0.1 of the 0.413 in print
+    assert (
+        of_ordering(differences(0.15), 0.15) == Verdict.PARTLY and of_ordering(differences(0.05), 0.15) == Verdict.NOT
+    )
+
+
+def test_a_mean_of_most_of_the_gain_is_partly_reproduced_where_the_interval_holds_zero():
+    noisy = differences(0.02, 0.12, 0.22)  # mean 0.12, interval 0.12 -+ 4.303 * 0.1 / sqrt(3) = -0.128 to 0.368
+    assert (noisy.t.low, noisy.t.high) == pytest.approx((-0.1284, 0.3684), abs=1e-4)
+    assert of_ordering(noisy, gain=0.15) == Verdict.PARTLY
+    assert of_ordering(differences(0.0, 0.25, 0.5), gain=0.5) == Verdict.PARTLY  # exactly half
+    assert of_ordering(differences(0.0, 0.25, 0.5), gain=0.52) == Verdict.NOT
+
+
+def test_a_mean_just_above_zero_is_noise_and_not_partly_reproduced():
+    noisy = differences(-0.08, 0.02, 0.12)  # mean 0.02, interval -0.228 to 0.268
+    assert noisy.mean > 0 and noisy.sign == 0
+    assert of_ordering(noisy, gain=0.15) == Verdict.NOT
+    assert of_ordering(differences(-0.22, -0.12, -0.02), gain=0.15) == Verdict.NOT
+
+
+def test_without_a_gain_in_print_an_ordering_is_reproduced_or_it_is_not():
+    for gain in (math.nan, 0.0, -0.1):
+        assert of_ordering(differences(0.02, 0.12, 0.22), gain) == Verdict.NOT
+        assert of_ordering(differences(-0.12, -0.02, 0.08), gain) == Verdict.NOT  # more than half of a gain below zero
+        assert of_ordering(differences(0.10, 0.11, 0.12), gain) == Verdict.REPRODUCED
+    assert of_ordering(None, math.nan) == Verdict.NOT_ATTEMPTED
+
+
+def test_an_interval_above_zero_reproduces_the_ordering_however_small_the_mean_beside_the_gain():
+    clear = differences(0.010, 0.011, 0.012)  # interval 0.011 -+ 4.303 * 0.001 / sqrt(3) = 0.0085 to 0.0135
+    assert of_ordering(clear, gain=0.15) == Verdict.REPRODUCED
+    assert excludes(0.15, clear.t.low, clear.t.high) == "yes, below it"
+    assert of_ordering(differences(-0.010, -0.011, -0.012), gain=0.15) == Verdict.NOT
+
+
+def test_whether_an_interval_excludes_the_papers_gain_is_said_apart():
+    assert excludes(0.146, -0.176, 0.221) == "no" and excludes(0.146, -math.inf, math.inf) == "no"
+    assert excludes(0.146, -0.114, 0.110) == "yes, below it" and excludes(0.146, 0.2, 0.3) == "yes, above it"
+    assert excludes(math.nan, 0.1, 0.2) == "–" and excludes(0.146, math.nan, math.nan) == "–"
+
+
+def test_a_finding_is_judged_by_the_gain_that_its_paper_prints(make_rows):
+    name = "step AP: DIAG (zero-shot, 100) > MemSeg (zero-shot, 100)"  # 0.413 in print, half of it 0.2065
+
+    def judged(*left):
+        rows = make_rows({("diag", "zero_shot", 100): left, ("memseg", "zero_shot", 100): [0.3] * len(left)})
+        return found(F1, rows)[name]
+
+    near, far = judged(0.35, 0.55, 0.75), judged(0.25, 0.45, 0.65)  # means 0.25 and 0.15, both intervals hold zero
+    assert near.paper == pytest.approx(0.413) and near.ours.sign == far.ours.sign == 0
+    assert (near.verdict, far.verdict) == (Verdict.PARTLY, Verdict.NOT)
 
 
 def test_differences_are_paired_by_the_seeds_that_both_have(make_rows):

@@ -8,8 +8,9 @@ import defectlab
 from defectlab.report.cells import notes
 from defectlab.report.directives import TABLES, markdown
 from defectlab.report.rules import LABEL, RULES_NOTE, linked, rules
+from defectlab.report.stored.judged_tables import TITLES
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import CELL_RULE, ORDERING_RULE
+from defectlab.report.verdict import CELL_RULE, EXCLUDED_RULE, ORDERING_RULE
 
 BOOK = Path(defectlab.__file__).resolve().parent.parent / "book"
 JUDGED = [
@@ -22,7 +23,12 @@ def test_the_rules_stand_in_full_on_one_page():
     pages = {page.name: page.read_text(encoding="utf-8") for page in BOOK.glob("*.md")}
     assert [name for name, text in pages.items() if "{defectlab-rules}" in text] == ["claims.md"]
     assert f"({LABEL})=" in pages["claims.md"]
-    assert {ORDERING_RULE, CELL_RULE} < set(rules())
+    assert {ORDERING_RULE, EXCLUDED_RULE, CELL_RULE} < set(rules())
+
+
+def test_one_rule_gives_the_verdict_of_an_ordering_and_names_no_paper():
+    assert sum("An ordering is reproduced when" in rule for rule in rules()) == 1
+    assert not any(title in ORDERING_RULE + EXCLUDED_RULE for title in TITLES.values())
 
 
 def test_tables_with_verdicts_lead_to_the_rules_and_repeat_none():

@@ -12,7 +12,6 @@ from defectlab.report.claims.ledger import Claim
 from defectlab.report.claims.printed import printed_value
 from defectlab.report.claims.relations import Relation, Side
 from defectlab.report.contrastive_setting import judged_settings
-from defectlab.report.gains import PAPERS, of_gain
 from defectlab.report.summary import by_seed, by_seed_over_counts, paired, require_rows
 from defectlab.report.verdict import Verdict, combine, evidence, of_equality, of_ordering
 
@@ -25,7 +24,7 @@ class Finding:
         claim: number of the claim.
         dataset: data set of the rows.
         relation: the ordering.
-        paper: difference that the paper prints, positive where the ordering holds.
+        paper: difference that the paper prints, positive where the ordering holds; NaN where it prints none.
         ours: our differences paired by seed, ``None`` where a side has no rows.
         verdict: by the stated rule.
         counts: values of ``n_aug`` that an average took in, empty where none was taken.
@@ -71,8 +70,7 @@ def _finding(claim: Claim, dataset: str, relation: Relation, rows: pd.DataFrame)
     )
     ours = paired(right, left) if relation.better == "lower" else paired(left, right)
     paper = relation.gain(*(printed_value(claim.paper, side, relation.metric) for side in sides))
-    judge = of_gain if claim.paper in PAPERS else of_ordering
-    verdict = of_equality(ours) if relation.better == "equal" else judge(ours)
+    verdict = of_equality(ours) if relation.better == "equal" else of_ordering(ours, paper)
     return Finding(claim.id, dataset, relation, paper, ours, verdict, counts if ours else ())
 
 

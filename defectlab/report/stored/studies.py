@@ -11,13 +11,12 @@ from defectlab.report.claims import findings_table
 from defectlab.report.collapse_plots import collapse_curves, loss_effect
 from defectlab.report.contrastive_setting import MAP_STEP, settings_in
 from defectlab.report.contrastive_tables import loss_effect_table
-from defectlab.report.gains import EXCLUDED, excludes
 from defectlab.report.rules import RULES_NOTE
 from defectlab.report.stored.grids import StoredGrid, stored_grids
 from defectlab.report.stored.histories import load_histories
 from defectlab.report.style import Plot
 from defectlab.report.tables import ReportTable
-from defectlab.report.verdict import Verdict
+from defectlab.report.verdict import EXCLUDED, Verdict, excludes
 
 STUDIES = {"ddpm_moco": "ddpm_moco_study"}
 """Paper to the name of its study, as stored grids have it."""
