@@ -68,8 +68,8 @@ ORDERING_RULE = (
     "only the mean does. Smoke runs are no evidence."
 )
 EXCLUDED_RULE = (
-    f"Tables of gains say in a column of their own ({EXCLUDED!r}) whether the interval lies beside the gain in print. It "
-    "gives no verdict: where the interval holds both zero and the gain, the runs are too few or too short to tell."
+    f"Tables of gains say in a column of their own ({EXCLUDED!r}) whether the interval lies beside the gain in print. "
+    "It gives no verdict: where the interval holds both zero and the gain, the runs are too few or too short to tell."
 )
 CELL_RULE = (
     "A cell is reproduced when the paper's value lies in the 95 % interval of our mean over seeds and the interval "
