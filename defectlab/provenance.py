@@ -45,7 +45,8 @@ def provenance(device: str = "cpu", command: str = "") -> dict[str, Any]:
         command: line that repeats the run.
 
     Returns:
-        Version of the package, hashes of its source and of the part that computes, commit, whether tracked files differ from it, versions.
+        Version of the package, hashes of its source and of the part that computes, commit, whether tracked files differ
+        from it, versions.
     """
     commit, dirty = git_state()
     return {

@@ -35,9 +35,7 @@ def keep_trunk(arrays: Mapping[str, np.ndarray], path: Path, blocks: int = 12) -
     kept = {name: values for name, values in named.items() if 0 <= _block(name) <= blocks}
     for needed in ("conv1/kernel", f"conv_pw_{blocks}/kernel"):
         if needed not in kept:
-            raise ValueError(
-                f"no array {needed!r} among {sorted(named)[:4]}; is it all of Keras' MobileNet v1?"
-            )
+            raise ValueError(f"no array {needed!r} among {sorted(named)[:4]}; is it all of Keras' MobileNet v1?")
     half: dict[str, Any] = {}
     for name, values in kept.items():
         half[name] = values.astype(np.float16) if name.endswith("kernel") else values

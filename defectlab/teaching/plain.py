@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::\w+:[^\n]*\n)*)(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```\{([\w:-]+)\} ?(.*?)\n((?::[\w-]+:[^\n]*\n)*)(.*?)^```$", re.M | re.S)
 LABELLED = re.compile(r"\$\$\s*\(([\w-]+)\)")
 FIGURE = re.compile(r'name="(fig-[\w-]+)"')
 CITED = re.compile(r"\{cite\w*\}`([^`]+)`")
@@ -89,7 +89,7 @@ def cited(texts: Sequence[str]) -> list[str]:
 
 
 def _directive(found: re.Match[str], known: References) -> str:
-    name, title, _, body = found.groups()
+    name, title, options, body = found.groups()
     inside = body.strip()
     shown: dict[str, Callable[[], str]] = {
         "admonition": lambda: _quoted(title, inside),
@@ -98,6 +98,7 @@ def _directive(found: re.Match[str], known: References) -> str:
         "solution-start": lambda: "**Solution**\n",
         "solution-end": lambda: "",
         "prf:algorithm": lambda: f"**{title}**\n\n{inside}",
+        "list-table": lambda: _table(title, inside, ":header-rows: 1" in options),
         "bibliography": lambda: "\n".join(f"- {full}" for _, full in known.works.values()),
     }
     if name in HEADS:
@@ -109,6 +110,15 @@ def _directive(found: re.Match[str], known: References) -> str:
 
 def _quoted(head: str, body: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in [f"**{head}**", "", *body.splitlines()])
+
+
+def _table(title: str, body: str, headed: bool) -> str:
+    """A ``list-table`` as a table of plain Markdown, which always has a head: an empty one where the page has none."""
+    rows = [re.split(r"^ {2}- ", row, flags=re.M) for row in re.split(r"^\* - ", body, flags=re.M)[1:]]
+    cells = [[" ".join(cell.split()).replace("|", r"\|") for cell in row] for row in rows]
+    lines = cells if headed else [["" for _ in cells[0]], *cells]
+    lines.insert(1, ["---" for _ in lines[0]])
+    return "\n".join([f"*{title}*", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _of(numbers: Mapping[str, int], label: str, what: str) -> int:

@@ -60,9 +60,7 @@ def test_in_zero_shot_the_difference_to_memseg_contains_zero_and_recall_is_lower
 
 
 def test_fine_tuned_diffusion_is_above_memseg_in_full_shot_in_every_seed(grid):
-    say(
-        "in-and-out.md", "has a higher mean AP than MemSeg in both regimes, in full-shot in every seed."
-    )
+    say("in-and-out.md", "has a higher mean AP than MemSeg in both regimes, in full-shot in every seed.")
     for regime in ("few_shot", "full_shot"):
         assert average(grid, "ddpm", regime).mean() > average(grid, "memseg", regime).mean()
     assert (average(grid, "ddpm", "full_shot") > average(grid, "memseg", "full_shot")).all()

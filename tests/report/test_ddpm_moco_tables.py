@@ -162,7 +162,7 @@ def test_the_table_of_losses_pairs_by_seed_and_shows_the_norm():
     assert line["improved loss minus original loss"].startswith("-0.400 (")
     assert line["original loss minus untrained"].startswith("+0.300 (")
     assert line["equation 7 minus original loss"] == "–"
-    assert (line["norm"], line["seeds"], line["paper's gain"]) == ("0.60 ± 0.00", 3, "+0.146")
+    assert (line["norm"], line["seeds"], line["paper's gain"]) == ("0.6000 ± 0.0000", 3, "+0.146")
     assert line["verdict"] == "✗ not reproduced"
 
 

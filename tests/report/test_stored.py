@@ -244,7 +244,8 @@ def test_claims_are_judged_on_runs_that_differ_in_the_regime_only(finished, home
     regimes = found[found["claim"] == "F4"].iloc[0]
     assert regimes["here (95 %)"].startswith("+0.100")
     assert regimes["verdict"] == "✓ reproduced"
-    assert found[found["claim"] == "F1"]["verdict"].tolist() == ["◐ partly reproduced"] * 2  # two seeds, wide interval
+    # Two seeds have a wide interval, and a mean of 0.2 is less than half of the 0.413 in print.
+    assert found[found["claim"] == "F1"]["verdict"].tolist() == ["✗ not reproduced"] * 2
 
 
 def test_two_runs_of_one_setting_cannot_be_judged_together(finished, home):
@@ -273,7 +274,8 @@ def test_the_page_shows_what_is_stored_and_the_line_that_makes_it_again(finished
 
 
 def test_no_number_is_typed_into_the_page():
-    prose = re.sub(r"```.*?```|`[^`]*`", "", PAGE, flags=re.S)
+    of_results = PAGE.partition("\n## Exercises")[0]  # an exercise may give numbers of its own, and its minutes
+    prose = re.sub(r"```.*?```|`[^`]*`", "", of_results, flags=re.S)
     assert not re.findall(r"(?<![\w-])\d", prose)
 
 

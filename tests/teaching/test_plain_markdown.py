@@ -42,6 +42,22 @@ def test_directives_roles_and_labels_are_written_out(written, shown):
     assert plain(written, KNOWN) == shown
 
 
+def test_a_list_table_becomes_a_table_of_plain_markdown():
+    source = """```{list-table} Ways and needs
+:header-rows: 1
+:class: any
+
+* - Way
+  - What it
+    needs
+* - Collect [on data](surfaces.md)
+  - time | luck
+```"""
+    lines = plain(source, References()).splitlines()
+    assert lines[0] == "*Ways and needs*"
+    assert lines[2:] == ["| Way | What it needs |", "| --- | --- |", r"| Collect on data | time \| luck |"]
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

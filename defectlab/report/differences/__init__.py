@@ -51,7 +51,7 @@ def load_differences(paper: str = "diag") -> tuple[Difference, ...]:
 
 
 def differences_table(paper: str = "diag") -> ReportTable:
-    """The list as a table: number, topic, paper, released code, here, the test that checks it, and its name in the chapters."""
+    """The list as a table: number, topic, paper, released code, here, the test of it, and its name in the chapters."""
     lines = [
         {
             "no.": item.number,
