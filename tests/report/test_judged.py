@@ -68,6 +68,15 @@ def test_runs_that_differ_in_the_regime_alone_are_one_piece():
     assert all(len(piece.names) == 1 for piece in pieces(F1)) and [p.masks for p in pieces(F1)][:2] == ["real", "lines"]
 
 
+@pytest.mark.parametrize("paper", PAPERS)
+def test_no_stored_ordering_is_partly_reproduced_by_a_mean_that_is_small_beside_the_papers_gain(paper):
+    found = [f for item in judgements(paper) for f in item.findings if f.relation.better != "equal"]
+    partly = [f for f in found if f.verdict == Verdict.PARTLY]
+    assert all(f.ours.sign == 0 and f.ours.mean >= 0.5 * f.paper > 0 for f in partly)
+    assert all(f.ours.sign == 1 for f in found if f.verdict == Verdict.REPRODUCED)
+    assert bool(partly) is (paper in ("in_and_out", "student_teacher"))
+
+
 def test_a_claim_held_by_tests_stands_and_one_without_evidence_was_not_attempted():
     assert standing("student_teacher")["F14"] == Verdict.REPRODUCED
     assert standing("diag")["F5"] == standing("diag")["F3"] == Verdict.NOT_ATTEMPTED
