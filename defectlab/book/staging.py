@@ -60,10 +60,15 @@ def with_prose(executed: nbformat.NotebookNode, source: nbformat.NotebookNode) -
 def carry_figures(notebook: nbformat.NotebookNode, name: str) -> None:
     """Moves alt text, caption and label of each figure from its output to its cell, where the page builder reads them.
 
+    The builder gives caption and label to every output of that cell, so what stands below a figure, such as the line
+    that says what made it, moves to a cell of its own without code.
+
     Raises:
         BookError: if a figure has no alt text, a cell shows more than one, or a table has no caption.
     """
+    cells = []
     for number, cell in enumerate(notebook.cells):
+        cells.append(cell)
         if any(
             'class="dataframe"' in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])
         ):
@@ -83,6 +88,15 @@ def carry_figures(notebook: nbformat.NotebookNode, name: str) -> None:
         figure = {key: shown[0][key] for key in ("caption", "name") if shown[0].get(key)}
         if figure:
             about["figure"] = figure
+        end = cell.outputs.index(images[0]) + 1
+        if below := cell.outputs[end:]:
+            cell.outputs = cell.outputs[:end]
+            cells.append(_without_code(below, f"{cell.get('id', number)}-below"))
+    notebook.cells = cells
+
+
+def _without_code(outputs: list[nbformat.NotebookNode], name: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_code_cell("", id=name, metadata={"tags": ["remove-input"]}, outputs=outputs)
 
 
 def _stale_notice() -> nbformat.NotebookNode:

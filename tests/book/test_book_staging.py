@@ -34,6 +34,18 @@ def test_alt_text_caption_and_label_move_to_the_cell():
     assert about["figure"] == {"caption": "c", "name": "fig-a"}
 
 
+def test_what_stands_below_a_figure_is_not_labelled_like_it():
+    notebook = figure_cell("what it says")
+    made = nbformat.v4.new_output("display_data", {"text/html": '<div class="defectlab-made">made</div>'})
+    notebook.cells[0].outputs.append(made)
+    book.carry_figures(notebook, "notebooks/n")
+    figure, below = notebook.cells
+    assert [list(output.data) for output in figure.outputs] == [["image/png"]]
+    assert below.outputs == [made] and below.source == "" and below.metadata["tags"] == ["remove-input"]
+    assert "mystnb" not in below.metadata and below.id == "a-below"
+    nbformat.validate(notebook)
+
+
 def test_a_figure_without_alt_text_stops_the_build():
     with pytest.raises(book.BookError, match="notebooks/n, cell 0: figure without alt text"):
         book.carry_figures(figure_cell(""), "notebooks/n")
