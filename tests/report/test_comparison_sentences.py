@@ -1,0 +1,66 @@
+"""What the comparison's notebook says of the stored study in words holds on its rows, and still stands there."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import defectlab
+from defectlab.report.comparison_setting import NORMAL_ONLY, PAIRED, cell_name, parts
+from defectlab.report.stored.grids import stored_grids
+from defectlab.report.summary import AP_STEP, AUPRO, by_seed, paired
+
+NOTEBOOK = Path(defectlab.__file__).resolve().parent.parent / "notebooks" / "comparison.ipynb"
+
+
+def say(sentence):
+    """The sentence stands in the notebook, however its lines are broken."""
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert sentence in re.sub(r"\s+", " ", prose), sentence
+
+
+@pytest.fixture(scope="module")
+def rows():
+    (study,) = (study for study in stored_grids("comparison") if study.dataset == "surfaces")
+    return study.rows
+
+
+def means(rows, metric):
+    return rows[rows["metric"] == metric].groupby("method")["value"].mean()
+
+
+def minus_memseg(rows, metric, detector):
+    """Interval of each synthesizer minus MemSeg with one detector."""
+    cells = {name: parts(name) for name in rows["method"].unique()}
+    others = [s for s, d in cells.values() if d == detector and s != "memseg"]
+    values = {s: by_seed(rows, method=cell_name(s, detector), metric=metric) for s in [*others, "memseg"]}
+    return {s: paired(values[s], values["memseg"]).t for s in others}
+
+
+def test_the_nearest_neighbour_is_above_every_cell_but_one_in_image_ap(rows):
+    say("has a higher mean than every cell but one, the classifier with Perlin textures")
+    ap = means(rows, AP_STEP)
+    assert list(ap.index[ap > ap["none/nearest"]]) == ["texture/classifier"]
+    say("With the classifier no synthesizer is told apart from MemSeg.")
+    assert all(interval.covers(0) for interval in minus_memseg(rows, AP_STEP, "classifier").values())
+
+
+def test_what_learns_from_pairs_is_above_what_learns_from_normals_in_aupro(rows):
+    say("every cell of student-teacher and DeSTSeg has a higher mean than both detectors that learn from normals alone")
+    aupro = means(rows, AUPRO)
+    detectors = {name: parts(name)[1] for name in aupro.index}
+    with_pairs = [aupro[name] for name, detector in detectors.items() if detector in PAIRED]
+    without = [aupro[name] for name, detector in detectors.items() if detector in NORMAL_ONLY]
+    assert len(with_pairs) == 8 and len(without) == 2 and min(with_pairs) > max(without)
+    say("whichever synthesizer fed it. No synthesizer is told apart from MemSeg.")
+    for detector in PAIRED:
+        assert all(interval.covers(0) for interval in minus_memseg(rows, AUPRO, detector).values())
+
+
+def test_one_order_of_image_ap_is_shown(rows):
+    say("With the student-teacher DIAG is above MemSeg in image AP.")
+    student = minus_memseg(rows, AP_STEP, "student_teacher")
+    assert [name for name, interval in student.items() if interval.low > 0] == ["diag"]
+    assert all(interval.covers(0) for interval in minus_memseg(rows, AP_STEP, "destseg").values())
