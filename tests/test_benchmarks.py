@@ -4,6 +4,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,3 +62,11 @@ def test_a_kept_result_says_which_command_gave_it_and_when(path):
     script_name = first.removeprefix("# python benchmarks/").split()[0]
     assert (BENCHMARKS / script_name).is_file()
     assert re.match(r"# \d{1,2} [A-Z][a-z]+ 20\d\d, ", second), second
+
+
+def test_the_map_that_learns_nothing_is_the_distance_to_the_median_of_its_image():
+    image = np.full((3, 9, 9), 100, np.uint8)
+    image[:, 4, 4] = 130
+    found = script("own_median").own_median(image, sigma=0.1)  # hardly any smoothing
+    assert found.dtype == np.float32 and np.unravel_index(found.argmax(), found.shape) == (4, 4)
+    assert found[4, 4] == pytest.approx(30, abs=0.1) and found[0, 0] == 0

@@ -108,6 +108,20 @@ def test_what_the_parts_add(rows):
     assert minus(rows["screw"], "textures_for_p", IMAGE_AUROC).high < 0
 
 
+def test_a_map_that_learned_nothing_beats_what_the_chapter_says(rows):
+    kept = (CHAPTER.parent.parent / "benchmarks" / "results" / "own_median.txt").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^screw: (.*)$", kept, re.M)
+    values = {name.rsplit(" ", 1)[0]: float(name.rsplit(" ", 1)[1]) / 100 for name in line.split(", ")}
+    say("On the screws it has a higher AUPRO than the student-teacher and the floor")
+    means = rows["screw"].groupby(["metric", "method"])["value"].mean()
+    assert values["AUPRO"] > max(means[AUPRO, FULL], means[AUPRO, "nearest"])
+    say("and a higher image AUROC than every row of the table above")
+    assert values["image AUROC"] > means[IMAGE_AUROC].max()
+    assert values["pixel AP"] < means[PIXEL_AP, FULL]
+    say("and its pixel AP stays low")
+    assert means[PIXEL_AP, "destseg"] < 0.1
+
+
 def test_the_strength_of_the_stored_runs_and_what_the_teacher_saw_are_told():
     say("The stored runs of this chapter drew $s$ from 1 to 6")
     assert StudentTeacherParameters.profiles["laptop"]["strength"] == [1.0, 6.0]
