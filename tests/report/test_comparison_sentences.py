@@ -77,9 +77,8 @@ def test_one_order_of_image_ap_is_shown(rows):
 
 def test_on_kolektor_sdd_the_best_images_depend_on_the_detector(kolektor):
     ap = means(kolektor, AP_STEP)
-    say(
-        "has the highest mean image AP of all cells and is above MemSeg. With DeSTSeg the same images have the lowest mean"
-    )
+    say("has the highest mean image AP of all cells and is above MemSeg.")
+    say("With DeSTSeg the same images have the lowest mean.")
     assert ap.idxmax() == "perturbed/student_teacher"
     assert minus_memseg(kolektor, AP_STEP, "student_teacher")["perturbed"].low > 0
     assert ap[[name for name in ap.index if parts(name)[1] == "destseg"]].idxmin() == "perturbed/destseg"
