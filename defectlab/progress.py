@@ -38,10 +38,15 @@ class Pace:
             return
         self.last = now
         seconds = now - self.begun
-        left = seconds / max(1, done - self.first) * (self.total - done)
-        rest = f"{spoken(left)} left" if done < self.total else f"took {spoken(seconds)}"
+        left = time_left(seconds, done - self.first, self.total - self.first)
+        rest = f"{left} left" if done < self.total else f"took {spoken(seconds)}"
         more = f", {said}" if said else ""
         self.log.info("%s: %s %d of %d%s, %s", self.label, self.unit, done, self.total, more, rest)
+
+
+def time_left(seconds: float, done: int, total: int) -> str:
+    """What remains of a run, as ``"1:02:03"``, judged by the mean pace so far; ``"?"`` before the first step."""
+    return spoken(seconds / done * (total - done)) if done >= 1 else "?"
 
 
 def spoken(seconds: float) -> str:

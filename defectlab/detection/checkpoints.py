@@ -140,13 +140,5 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def time_left(seconds: float, done: int, total: int) -> str:
-    """What remains of a run, as ``"1:02:03"``, judged by the mean pace so far; ``"?"`` before the first step."""
-    if done < 1:
-        return "?"
-    left = round(seconds / done * (total - done))
-    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-
-
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value

@@ -10,7 +10,8 @@ from typing import Protocol
 import pandas as pd
 from tqdm.auto import tqdm
 
-from defectlab.detection.checkpoints import TrainingFolder, time_left
+from defectlab.detection.checkpoints import TrainingFolder
+from defectlab.progress import time_left
 
 
 class StepSettings(Protocol):

@@ -12,13 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from defectlab.detection.checkpoints import time_left
 from defectlab.devices import describe, pick_device
 from defectlab.experiments import comparison, comparison_parts
 from defectlab.experiments.collected import collect, study_command
 from defectlab.experiments.comparison import Cell
 from defectlab.experiments.comparison_parameters import ComparisonParameters
 from defectlab.params import resolve
+from defectlab.progress import time_left
 from defectlab.report.comparison_setting import DETECTOR_SECONDS, DETECTORS, SYNTHESIS_SECONDS, SYNTHESIZERS, label
 from defectlab.report.comparison_tables import matrix_table, order_in_words, ranking_table
 from defectlab.results import Result

@@ -123,8 +123,7 @@ def moco_settings(params: DdpmMocoParameters, backbone: str) -> MoCoSettings:
 
 def setting_of(params: DdpmMocoParameters, backbone: str) -> ContrastiveSetting:
     """Setting of a backbone, as result rows have it in the column ``regime``."""
-    norm = params.batch_norm if has_batch_norm(backbone) else "plain"
-    return ContrastiveSetting(backbone, params.batches, norm, params.test_on)
+    return ContrastiveSetting(backbone, params.batches, moco_settings(params, backbone).batch_norm, params.test_on)
 
 
 def learn(params: DdpmMocoParameters, data: ClassSplits, run: Run) -> Ddpm:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from defectlab.detection.checkpoints import time_left
 from defectlab.devices import describe, pick_device
 from defectlab.experiments import anomalies, categories, localise
 from defectlab.experiments.student_teacher_parameters import ABLATIONS, StudentTeacherParameters
 from defectlab.experiments.student_teacher_views import methods_table
 from defectlab.params import resolve
+from defectlab.progress import time_left
 from defectlab.report.ablation_tables import gains_table, localisation_table
 from defectlab.runs import Run
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from defectlab.detection.checkpoints import TrainingFolder, load_checkpoint, save_checkpoint, time_left, write_rows
+from defectlab.detection.checkpoints import TrainingFolder, load_checkpoint, save_checkpoint, write_rows
+from defectlab.progress import time_left
 
 
 def parts(value=0.0):

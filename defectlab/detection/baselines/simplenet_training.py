@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from defectlab.detection.checkpoints import Stateful, TrainingFolder, time_left
+from defectlab.detection.checkpoints import Stateful, TrainingFolder
 from defectlab.detection.sampling import epoch_order
 from defectlab.detection.training import seeded
+from defectlab.progress import time_left
 
 NOISE = 1  # stream of random numbers beside that of the order
 

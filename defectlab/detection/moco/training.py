@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from defectlab.data.base import SurfaceDataset
-from defectlab.detection.checkpoints import Stateful, TrainingFolder, time_left
+from defectlab.detection.checkpoints import Stateful, TrainingFolder
 from defectlab.detection.inputs import images as read_images
 from defectlab.detection.moco.augmentations import PRESETS
 from defectlab.detection.moco.batches import check_batches, epoch_batches, step_generator
@@ -29,7 +29,7 @@ from defectlab.detection.moco.momentum import momentum_update
 from defectlab.detection.moco.settings import MoCoSettings
 from defectlab.detection.training import seeded
 from defectlab.devices import pick_device
-from defectlab.progress import Pace
+from defectlab.progress import Pace, time_left
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from defectlab.files import atomic_path
+from defectlab.progress import time_left
 
 LOG_EVERY = 10
 
@@ -101,7 +101,7 @@ class FolderTrainer(ABC):
                     self.write_log()
                 if self.step % self.length.checkpoint_every == 0 or self.step == total:
                     self.save()
-                    left = timedelta(seconds=round(self.seconds / self.step * (total - self.step)))
+                    left = time_left(self.seconds, self.step, total)
                     log.info("%s: step %d of %d, %s, %s left", self.label, self.step, total, self.said(), left)
 
     def write_checkpoint(self, what: Mapping[str, Any], state: Mapping[str, Any]) -> None:
