@@ -28,7 +28,7 @@ def laptop(**changes: Any) -> SimpleNetSettings:
     """A minute without a GPU: the shipped encoder at 128 pixels, features computed once.
 
     The paper's sigma fits the features of its backbone; for another one it is counted in their spread. Half of it is
-    judged on held-out normal surfaces with synthetic defects, where other values do no better by more than seeds differ:
+    judged on held-out normal surfaces with synthetic defects, where a quarter to twice the spread do much alike:
     `benchmarks/simplenet_noise.py`.
     """
     small: dict[str, Any] = {"backbone": "auto", "weights": "pocket", "size": (128, 128), "hidden": 256}
