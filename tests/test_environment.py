@@ -135,7 +135,19 @@ def test_the_workflows_test_each_change_publish_the_book_and_try_other_versions_
     assert any("deploy-pages" in step.get("uses", "") for step in steps(loaded["book"]))
     assert "schedule" in loaded["weekly"][True]
     weekly = [step.get("run") for step in steps(loaded["weekly"])]
-    assert weekly.index("make setup") < weekly.index("make test") < weekly.index("make book")
+    assert weekly.index("make setup") < weekly.index("make unit notebooks book-smoke") < weekly.index("make book")
+
+
+def test_other_versions_are_resolved_anew_and_not_taken_from_the_lock():
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text())["jobs"].values()
+    (line,) = [
+        line
+        for step in steps({"jobs": {"weekly": job}})
+        for line in step.get("run", "").splitlines()
+        if "uv pip compile" in line
+    ]
+    assert "--upgrade" in line and "--output-file requirements.lock" in line
+    assert {item["resolution"] for item in job["strategy"]["matrix"]["include"]} == {"highest", "lowest-direct"}
 
 
 def test_a_tag_releases_the_zip_with_its_checksum():
