@@ -56,13 +56,13 @@ def epoch_order(labels: Tensor, n_variants: int, balance: str, seed: int, epoch:
         indices = torch.randperm(n, generator=generator)
     else:
         half = n - n // 2
-        normal = _cycle((labels == 0).nonzero().flatten(), half, generator)
-        defective = _cycle((labels == 1).nonzero().flatten(), half, generator)
+        normal = cycle((labels == 0).nonzero().flatten(), half, generator)
+        defective = cycle((labels == 1).nonzero().flatten(), half, generator)
         indices = torch.stack([normal, defective], dim=1).flatten()[:n]
     return Order(indices, torch.randint(n_variants, (n,), generator=generator))
 
 
-def _cycle(items: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def cycle(items: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """``n`` items in shuffled rounds."""
     rounds = -(-n // len(items))
     return torch.cat([items[torch.randperm(len(items), generator=generator)] for _ in range(rounds)])[:n]

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from defectlab.detection.config import ClassifierConfig
 from defectlab.detection.heads import PatchHead
 from defectlab.detection.inputs import Inputs
-from defectlab.detection.sampling import epoch_order, epoch_seed
+from defectlab.detection.sampling import Order, epoch_order, epoch_seed
 from defectlab.files import atomic_path
 
 State = dict[str, Tensor]
@@ -73,7 +73,11 @@ class Training:
         self.amp_dtype = torch.bfloat16 if self.amp and torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(enabled=self.amp and self.amp_dtype == torch.float16)
         self.progress = Progress()
-        self.steps = len(epoch_order(inputs.labels, 1, config.balance, 0, 0).batches(config.batch_size))
+        self.steps = len(self.order(0).batches(config.batch_size))
+
+    def order(self, epoch: int) -> Order:
+        """What an epoch, from 0, draws; as many images in each."""
+        return epoch_order(self.inputs.labels, len(self.inputs.flips), self.config.balance, self.config.seed, epoch)
 
     def run(self, show: bool = False) -> Progress:
         """Trains to the last epoch, from the checkpoint where there is one."""
@@ -104,7 +108,7 @@ class Training:
     def _epoch(self, epoch: int) -> tuple[float, float]:
         # released DIAG code: eval() after the first epoch, and nothing sets training mode again
         self.trained.train(epoch == 0 or not self.config.legacy_bn_eval)
-        order = epoch_order(self.inputs.labels, len(self.inputs.flips), self.config.balance, self.config.seed, epoch)
+        order = self.order(epoch)
         total, lr = 0.0, self.config.lr
         for step, (indices, variants) in enumerate(order.batches(self.config.batch_size)):
             lr = self._lr(epoch * self.steps + step)
