@@ -167,8 +167,8 @@ def _shuffled(n: Floats, table: Floats, n_shuffles: int, rng: np.random.Generato
 
 
 def _scales(n: Floats) -> Floats:
-    """Scales that counts can tell apart: from a third of the first step to three times the last count."""
-    return np.geomspace(n[n > 0].min() / 3, 3 * n.max(), GRID)
+    """Scales that counts can tell apart: from a third of the first step to the last count, where 63 % are reached."""
+    return np.geomspace(n[n > 0].min() / 3, n.max(), GRID)
 
 
 def _solve(n: Floats, curves: Floats, scales: Floats) -> tuple[Floats, Floats]:
