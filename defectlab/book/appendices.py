@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SCHEMAS: Mapping[str, str] = {
     "surfaces": "SurfacesParameters",
     "measuring": "MeasuringParameters",
+    "baseline": "BaselineParameters",
     "perlin": "PerlinParameters",
     "diffusion": "DiffusionParameters",
     "inpainting": "InpaintingParameters",

@@ -11,7 +11,7 @@ from typing import Any
 
 from defectlab.check.exercise import Exercise, Mistake, Verdict, judge
 
-WRITTEN = ("why", "baseline")
+WRITTEN = ("why",)
 """Chapters without a notebook."""
 PAPERS = ("diag", "in_and_out", "ddpm_moco", "student_teacher")
 """Chapters of a page and a notebook, with exercises in both."""

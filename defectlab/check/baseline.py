@@ -39,6 +39,28 @@ EXERCISES = (
         praise="The averages stay as the first epoch left them, and no error is raised.",
     ),
     Exercise(
+        name="baseline.one-line",
+        title="One line that finds the bug",
+        level="medium",
+        minutes=15,
+        expected=lambda: [0, 2, 3],
+        hint="Compare the mean after each epoch with that after the epoch before; the first comparison is at epoch two.",
+        mistakes=(
+            Mistake(
+                [0, 2, 0],
+                "The third moved in its second epoch and never again. With which epoch did you compare?",
+                "whoever is away from the beginning still moves",
+            ),
+            Mistake(
+                [0, 1, 2],
+                "Those are the last epochs that moved. At which one does the test fail?",
+                "a test fails where something last was right",
+            ),
+            Mistake([4, 2, 3], "Does the first loop ever stand still?", "every loop ends by standing still"),
+        ),
+        praise="Against the epoch before, not against the beginning: so the third is found too.",
+    ),
+    Exercise(
         name="baseline.most-suspicious",
         title="Why the most suspicious places?",
         level="easy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,23 +36,25 @@ def begin(schema: type[C], namespace: Mapping[str, Any], chapter: str) -> tuple[
         ParameterError: with everything that is wrong.
     """
     params = resolve(schema, from_notebook(namespace))
-    return params, Run.open(params.runs or None, chapter, params, str(describe(pick_device("cpu"))))
+    device = pick_device(getattr(params, "device", "cpu"))  # most chapters train no network and offer no choice
+    return params, Run.open(params.runs or None, chapter, params, str(describe(device)))
 
 
-def end(params: ChapterParameters, run: Run, data: str) -> Provenance:
+def end(params: ChapterParameters, run: Run, data: str, seeds: Sequence[int] = ()) -> Provenance:
     """Closes the run and gives the strip that says what made the numbers of the page.
 
     Args:
         params: of the notebook.
         run: that `begin` opened.
         data: what the numbers were computed on, in a few words.
+        seeds: of several trainings; the one seed of the parameters by default.
     """
     run.finish()
     record = run.provenance()
     return Provenance(
         profile=params.profile,
         dataset=data,
-        seeds=[params.seed],
+        seeds=list(seeds) or [params.seed],
         device=run.device,
         seconds=record["seconds"],
         commit=record["commit"],

@@ -39,6 +39,7 @@ class Panel:
         low: column of the lower end of a band; empty for none.
         high: column of its upper end.
         kind: ``"line"``, ``"step"``, ``"points"`` (unjoined) or ``"area"`` (a histogram's outline, filled).
+        loose: names of series that are drawn as points, whatever the kind; such as single runs beside their mean.
         title: heading.
         x_label: name and unit across; the column's name where empty.
         y_label: name and unit upwards.
@@ -54,6 +55,7 @@ class Panel:
     low: str = ""
     high: str = ""
     kind: Kind = "line"
+    loose: tuple[str, ...] = ()
     title: str = ""
     x_label: str = ""
     y_label: str = ""
@@ -69,6 +71,8 @@ class Panel:
             raise ValueError(f"panel {self.title!r}: expected at least one row, got none")
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}")
+        if missing := [name for name in self.loose if name not in self.names]:
+            raise ValueError(f"panel {self.title!r}: loose: no series {', '.join(missing)}; there are: {self.names}")
         if bool(self.low) != bool(self.high):
             raise ValueError(f"panel {self.title!r}: a band needs both low and high")
         if len(self.names) > len(_LOOKS):
@@ -78,6 +82,10 @@ class Panel:
     def names(self) -> list[str]:
         """Names of the series, in their order."""
         return [str(name) for name in self.frame[self.by].unique()] if self.by else [self.y_label or self.y]
+
+    def kind_of(self, name: str) -> Kind:
+        """How the series of a name is drawn."""
+        return "points" if name in self.loose else self.kind
 
     def series(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and rows of each series."""
@@ -117,14 +125,15 @@ def _draw(axes: Axes, panel: Panel) -> None:
         x, y = rows[panel.x].to_numpy(), rows[panel.y].to_numpy()
         if panel.low:
             axes.fill_between(x, rows[panel.low], rows[panel.high], color=colour, alpha=0.15, linewidth=0)
-        if panel.kind == "points":
+        kind = panel.kind_of(name)
+        if kind == "points":
             axes.plot(x, y, marker, color=colour, markersize=3 if len(x) > 100 else 6, alpha=0.6, label=name)
-        elif panel.kind == "area":
+        elif kind == "area":
             axes.fill_between(x, y, step="mid", color=colour, alpha=0.25, linewidth=0)
             axes.plot(x, y, drawstyle="steps-mid", color=colour, linestyle=line, label=name)
         else:
             shown: dict[str, Any] = {"marker": marker, "markevery": max(1, len(x) // 8)} if len(x) < 200 else {}
-            style = "steps-post" if panel.kind == "step" else "default"
+            style = "steps-post" if kind == "step" else "default"
             axes.plot(x, y, color=colour, linestyle=line, drawstyle=style, label=name, **shown)
     for number, (name, value) in enumerate(panel.levels.items()):
         axes.axhline(
@@ -151,8 +160,10 @@ def _log_x(axes: Axes, places: np.ndarray) -> None:
 def _said(panel: Panel) -> str:
     head = f"{panel.y_label or panel.y} against {panel.x_label or panel.x}"
     head = f"{panel.title}: {head}." if panel.title else f"{head}."
-    told = _told_points if panel.kind == "points" else _told_line
-    said = [f"{name}: {told(rows[panel.x].to_numpy(), rows[panel.y].to_numpy())}." for name, rows in panel.series()]
+    said = []
+    for name, rows in panel.series():
+        told = _told_points if panel.kind_of(name) == "points" else _told_line
+        said.append(f"{name}: {told(rows[panel.x].to_numpy(), rows[panel.y].to_numpy())}.")
     said += [f"{name}: {value:.3g}." for name, value in panel.levels.items()]
     return " ".join([head, *said])
 

@@ -14,7 +14,7 @@ from defectlab.check import NOTEBOOKS, PAPERS, check, exercises
 from defectlab.data import load_dataset
 
 ROOT = Path(defectlab.__file__).resolve().parent.parent
-WRITTEN = [ROOT / "book" / name for name in ("why.md", "baseline.md")]
+WRITTEN = [ROOT / "book" / "why.md"]
 ENTRIES = list(book.toc_entries(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())))
 
 
@@ -83,7 +83,7 @@ def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
     assert {f"notebooks/{name}" for name in NOTEBOOKS} <= set(ENTRIES)
 
 
-PAGES = {"why": ["book/why"], "baseline": ["book/baseline"]} | {
+PAGES = {"why": ["book/why"]} | {
     name: [f"book/{name.replace('_', '-')}", f"notebooks/{name}"] for name in PAPERS
 }
 

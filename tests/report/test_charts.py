@@ -82,3 +82,12 @@ def test_more_series_than_can_be_told_apart_are_refused():
         Panel(many, "x", "y", by="of")
     with pytest.raises(ValueError, match="at least one panel"):
         chart()
+
+
+def test_single_runs_are_points_beside_the_line_of_their_mean():
+    plot = chart(Panel(FRAME, "n", "value", by="method", loose=("b",)))
+    lines = {line.get_label(): line for line in plot.figure.axes[0].lines}
+    assert lines["a"].get_linestyle() == "-" and lines["b"].get_linestyle() == "None"
+    assert "a: from 3 at 1" in plot.alt and "b: 3 points" in plot.alt
+    with pytest.raises(ValueError, match=r"loose: no series c; there are: \['a', 'b'\]"):
+        Panel(FRAME, "n", "value", by="method", loose=("c",))
