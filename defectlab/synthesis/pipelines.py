@@ -20,6 +20,8 @@ from defectlab.devices import dtype_for, pick_device
 from defectlab.paths import MissingPathError, resolve_weights
 from defectlab.synthesis.choices import unknown_choice
 
+__all__ = ["ModelSource", "faster_scheduler", "load_inpainting", "model_source", "scheduler_name", "speed_up"]
+
 SDXL = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SHORT_NAMES = {"sdxl": SDXL}

@@ -34,6 +34,9 @@ from defectlab.synthesis.stored import (
 )
 
 SETTINGS, PARTS = "settings.json", "parts.json"
+
+__all__ = ["collect", "load", "save", "save_parts"]
+
 HELD = 256 * 2**20
 """Bytes of pixels that a stored set may take in memory; the images of a larger one are read when they are asked for."""
 
