@@ -44,7 +44,7 @@ EXERCISES = (
         level="medium",
         minutes=15,
         expected=lambda: [0, 2, 3],
-        hint="Compare the mean after each epoch with that after the epoch before; the first comparison is at epoch two.",
+        hint="Compare the mean after each epoch with that after the one before; the first comparison is at epoch two.",
         mistakes=(
             Mistake(
                 [0, 2, 0],

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from defectlab.experiments.chapter_parameters import ChapterParameters
 from defectlab.experiments.experiment_parameters import DATASETS, SIZES
-from defectlab.params import parameter
+from defectlab.params import PROFILES, parameter
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class BaselineParameters(ChapterParameters):
         after="seed",
     )
     gain: float = parameter(0.05, help="of AP, to be told in real positives", low=0.001, high=0.9, after="seed")
+    profile: str = parameter("laptop", help="smoke (seconds), laptop (minutes), paper (one GPU)", choices=PROFILES)
     weights: str | None = parameter(None, help="imagenet, pocket or a file; None: the profile's", after="profile")
     backbone: str | None = parameter(None, help="timm name, or auto; None: the profile's", after="profile")
     epochs: int | None = parameter(

@@ -36,7 +36,7 @@ def summary(rows: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
 
 
 def with_interval(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Trainings of one setting with columns ``low`` and ``high``: the interval of their mean AP, the same in each row."""
+    """Trainings of one setting with the interval of their mean AP in each row, as columns ``low`` and ``high``."""
     found = summarise_seeds(trainings["AP"].to_numpy(dtype=float)).interval
     return trainings.assign(low=found.low, high=found.high)
 

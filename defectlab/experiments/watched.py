@@ -39,8 +39,8 @@ class WatchedTraining(Training):
         """Trains to the last epoch.
 
         Returns:
-            One row an epoch: ``epoch, loss, validation_loss, validation_ap, test_ap``, and how far the running averages of
-            batch normalisation are from those after the first epoch (``moved``) and after the one before (``step``).
+            One row an epoch: ``epoch, loss, validation_loss, validation_ap, test_ap``, and how far the running averages
+            of batch normalisation are from those after the first epoch (``moved``) and after the one before (``step``).
         """
         self.test, self.seen, self.watching = test, [], 0.0
         self._before = averages(self.trained)
