@@ -45,6 +45,7 @@ SCHEMAS: Mapping[str, str] = {
     "student_teacher": "StudentTeacherParameters",
     "comparison": "ComparisonParameters",
     "fidelity": "FidelityParameters",
+    "helping": "HelpingParameters",
     "leaks": "LeaksParameters",
 }
 """Class with the parameters of each notebook, in the order of the book; in ``defectlab.experiments``."""

@@ -19,7 +19,7 @@ CHAPTERS = (
     *("why", "surfaces", "measuring", "baseline"),
     *("perlin", "diffusion", "inpainting"),
     *(*PAPERS, "comparison"),
-    *("fidelity", "leaks"),
+    *("fidelity", "helping", "leaks"),
 )
 """Chapters that have exercises, in the order of the book."""
 NOTEBOOKS = tuple(name for name in CHAPTERS if name not in (*WRITTEN, *PAPERS))

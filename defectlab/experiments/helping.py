@@ -63,7 +63,7 @@ def saturation_table(found: dict[str, SaturationReport]) -> ReportTable:
             "synthesizer": method(name).name,
             "gain b": f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})",
             "scale c": f"{report.fit.scale:.0f}" + (", at its bound" if report.fit.is_bounded else ""),
-            "images for 95 %": "no rise to speak of" if not told else "beyond the counts" if report.fit.is_bounded else enough,
+            "images for 95 %": "–" if not told else "beyond the counts" if report.fit.is_bounded else enough,
             "p, against a constant": f"{report.p_value:.3f}",
             "told from a constant": "yes" if told else "no",
             "last count: forecast, flat, observed": f"{report.predicted:.3f}, {report.flat:.3f}, {report.observed:.3f}",
@@ -74,6 +74,15 @@ def saturation_table(found: dict[str, SaturationReport]) -> ReportTable:
         "Forecast: of the curve without its last count. Flat: the mean at the count before.",
     )
     return ReportTable(pd.DataFrame(lines), "Saturation of AP over the number of synthetic images", notes)
+
+
+def saturation_curves(counted: pd.DataFrame, found: dict[str, SaturationReport]) -> pd.DataFrame:
+    """The fitted curves, dense in ``n``: ``synthesizer, n, AP``."""
+    parts = []
+    for name, report in found.items():
+        n = np.linspace(0, counted.loc[counted["synthesizer"] == name, "n"].max(), 300)
+        parts.append(pd.DataFrame({"synthesizer": name, "n": n, "AP": report.fit(n)}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def mixture_bands(mixed: pd.DataFrame) -> pd.DataFrame:
