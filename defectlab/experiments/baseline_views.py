@@ -69,7 +69,8 @@ def seeds_table(trainings: pd.DataFrame) -> ReportTable:
 def difference(trainings: pd.DataFrame, ours: str, reference: str, value: str = "AP") -> PairedDifference:
     """One setting less another, seed by seed."""
     table = trainings.pivot(index="seed", columns="setting", values=value)
-    left, right = ({int(seed): float(ap) for seed, ap in table[name].items()} for name in (ours, reference))
+    seeds = [int(seed) for seed in table.index]
+    left, right = (dict(zip(seeds, table[name].tolist(), strict=True)) for name in (ours, reference))
     return paired_difference(left, right)
 
 
