@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+NUMBER = re.compile(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*(([*/]|\*\*)\s*[-+]?[\d.]+(e[-+]?\d+)?\s*)*", re.I)
+"""Text that is a number in Python, or a product or quotient of some, once its quotes are gone."""
 Level = Literal["easy", "medium", "hard"]
 
 
@@ -116,7 +119,8 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     for mistake in exercise.mistakes:
         if _is_of(mistake, answer, exercise.tolerance):
             return Verdict(exercise.name, False, mistake.hint)
-    return Verdict(exercise.name, False, exercise.hint)
+    wrong = _wrong_places(expected, answer, exercise.tolerance)
+    return Verdict(exercise.name, False, " ".join([*wrong, exercise.hint]))
 
 
 def agrees(expected: Any, answer: Any, tolerance: float) -> bool:
@@ -131,6 +135,17 @@ def _one_agrees(expected: Any, answer: Any, tolerance: float) -> bool:
     if isinstance(expected, str) or isinstance(answer, str):
         return str(expected).strip().casefold() == str(answer).strip().casefold()
     return bool(np.isclose(float(answer), float(expected), rtol=tolerance, atol=tolerance * 1e-3))
+
+
+def _wrong_places(expected: Any, answer: Any, tolerance: float) -> list[str]:
+    """Which of several values are wrong, as a sentence; nothing where none of them is right."""
+    ours, theirs = _several(expected), _several(answer)
+    pairs = enumerate(zip(ours, theirs, strict=True), start=1)
+    wrong = [str(place) for place, (a, b) in pairs if not _one_agrees(a, b, tolerance)]
+    if len(wrong) == len(ours):
+        return []
+    named = f"Values {', '.join(wrong[:-1])} and {wrong[-1]}" if len(wrong) > 1 else f"Value {wrong[0]}"
+    return [f"{named} of {len(ours)} {'are' if len(wrong) > 1 else 'is'} not right yet, the rest is."]
 
 
 def _is_of(mistake: Mistake, answer: Any, tolerance: float) -> bool:
@@ -151,5 +166,6 @@ def _form_problem(expected: Any, answer: Any) -> str:
         return f"Expected {len(ours)} value{'s' * (len(ours) != 1)}, in the order of the question, got {len(theirs)}."
     for a, b in zip(ours, theirs, strict=True):
         if isinstance(a, str) != isinstance(b, str):
-            return f"Expected {'a word' if isinstance(a, str) else 'a number'}, got {b!r}."
+            cure = f" Write it without quotes: {b.strip()}." if isinstance(b, str) and NUMBER.fullmatch(b) else ""
+            return f"Expected {'a word' if isinstance(a, str) else 'a number'}, got {b!r}.{cure}"
     return ""

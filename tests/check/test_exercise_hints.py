@@ -42,6 +42,24 @@ def test_an_answer_of_another_form_is_told_what_is_expected(answer, said):
     assert not verdict.right and verdict.said.startswith(said)
 
 
+@pytest.mark.parametrize("text", ["1/8", " 130 ", "-0.5", "1e-3", "3 * 0.25 ** 2"])
+def test_a_number_in_quotes_is_told_to_lose_them(text):
+    number = Exercise("toy.number", "A number", "easy", 1, lambda: 7, "Count.")
+    assert judge(number, text).said == f"Expected a number, got {text!r}. Write it without quotes: {text.strip()}."
+    assert judge(number, "seven").said == "Expected a number, got 'seven'."
+    assert judge(TWO, [1, "2"]).said == "Expected a number, got '2'. Write it without quotes: 2."
+
+
+def test_several_values_are_judged_one_by_one_where_no_mistake_is_known():
+    three = Exercise(
+        "toy.three", "Three", "easy", 1, lambda: [1.0, "a", 3.0], "Look.", (Mistake([1, "b", 3], "Known."),)
+    )
+    assert judge(three, [1, "a", 4]).said == "Value 3 of 3 is not right yet, the rest is. Look."
+    assert judge(three, [2, "A", 4]).said == "Values 1 and 3 of 3 are not right yet, the rest is. Look."
+    assert judge(three, [1, "b", 3]).said == "Known."
+    assert judge(three, [2, "b", 4]).said == "Look."
+
+
 def test_words_are_compared_without_case():
     word = Exercise("toy.word", "A word", "easy", 1, lambda: "train", "Which split?")
     assert judge(word, " Train").right and not judge(word, "test").right
