@@ -147,6 +147,8 @@ def test_other_versions_are_resolved_anew_and_not_taken_from_the_lock():
         if "uv pip compile" in line
     ]
     assert "--upgrade" in line and "--output-file requirements.lock" in line
+    extras = re.findall(r"EXTRAS = \((.*)\)", (ROOT / ".ci" / "lock.py").read_text())[0]
+    assert set(re.findall(r"--extra (\w+)", line)) == set(re.findall(r'"(\w+)"', extras))
     assert {item["resolution"] for item in job["strategy"]["matrix"]["include"]} == {"highest", "lowest-direct"}
 
 
