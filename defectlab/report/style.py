@@ -12,8 +12,10 @@ from importlib.resources import files
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from PIL import Image
 
 from defectlab.provenance import git_state
 from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
@@ -21,6 +23,8 @@ from defectlab.runs import Run, current_run
 
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
+MOST_PIXELS = 2_000_000
+"""Pixels of a figure at most; a page shows about half a million."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,11 @@ def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., A
 def _made_now(run: Run) -> Provenance:
     """Where a figure of a run that is still open comes from; the minutes are those of this session so far."""
     given = run.parameters
+    first = int(given.get("seed", 0))
     return Provenance(
         profile=str(given.get("profile", "laptop")),
         dataset=str(given.get("dataset", "")),
-        seeds=given.get("seeds") or [given.get("seed", 0)],
+        seeds=given.get("seeds") or list(range(first, first + (given.get("n_seeds") or 1))),
         device=run.device,
         seconds=time.time() - run.started,
         commit=git_state()[0],
@@ -108,8 +113,14 @@ def _made_now(run: Run) -> Provenance:
 
 
 def png(figure: Figure) -> str:
-    """The figure as base64 PNG, byte-identical for equal figures."""
-    buffer = io.BytesIO()
+    """The figure as base64 PNG, byte-identical for equal figures; one of many pixels has fewer dots an inch.
+
+    Photographs hardly compress, and a page with several grids of them has to stay below three megabytes.
+    """
+    drawn, small = io.BytesIO(), io.BytesIO()
     with styled():
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+        inches = float(np.prod(figure.get_size_inches()))
+        dots = min(float(plt.rcParams["savefig.dpi"]), (MOST_PIXELS / inches) ** 0.5)
+        figure.savefig(drawn, format="png", dpi=dots, metadata={"Software": None})
+    Image.open(drawn).convert("RGB").save(small, format="png", optimize=True)  # the ground is opaque
+    return base64.b64encode(small.getvalue()).decode("ascii")

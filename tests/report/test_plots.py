@@ -1,4 +1,5 @@
 import base64
+import io
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -6,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from defectlab.data.base import MappedDataset, Record, Sample
@@ -13,7 +15,7 @@ from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow, draw_row, sample_grid
 from defectlab.report.plots import ap_points, n_aug_curve, pr_curves, training_curves
 from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
-from defectlab.report.style import Plot, show, size, styled
+from defectlab.report.style import Plot, png, show, size, styled
 from defectlab.runs import Run
 
 
@@ -221,6 +223,12 @@ def test_figures_are_white_opaque_and_byte_identical(rows):
         show(plot, display=lambda bundle, **_: shown.append(bundle["image/png"]))
     assert shown[0] == shown[1]
     assert one.figure.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("inches", "pixels"), [((2, 1), (320, 160)), ((10, 20), (1000, 2000))])
+def test_a_large_figure_has_fewer_dots_an_inch_and_none_is_transparent(inches, pixels):
+    with Image.open(io.BytesIO(base64.b64decode(png(plt.figure(figsize=inches))))) as image:
+        assert image.size == pixels and image.mode == "RGB"
 
 
 def test_the_style_does_not_leak():
