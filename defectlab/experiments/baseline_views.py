@@ -69,8 +69,7 @@ def seeds_table(trainings: pd.DataFrame) -> ReportTable:
 def difference(trainings: pd.DataFrame, ours: str, reference: str, value: str = "AP") -> PairedDifference:
     """One setting less another, seed by seed."""
     table = trainings.pivot(index="seed", columns="setting", values=value)
-    seeds = [int(seed) for seed in table.index]
-    left, right = (dict(zip(seeds, table[name].tolist(), strict=True)) for name in (ours, reference))
+    left, right = (dict(zip(map(int, table.index), table[name], strict=True)) for name in (ours, reference))
     return paired_difference(left, right)
 
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from defectlab.report.style import Plot, size, styled, watermark
 
@@ -140,14 +140,20 @@ def _draw(axes: Axes, panel: Panel) -> None:
             value, color="#666666", linewidth=1.2, linestyle=[(0, (2, 2)), (0, (5, 1, 1, 1))][number % 2], label=name
         )
     axes.set(xlabel=panel.x_label or panel.x, ylabel=panel.y_label or panel.y, title=panel.title)
-    if "x" in panel.log:
-        _log_x(axes, np.unique(panel.frame[panel.x].to_numpy(dtype=float)))
+    _across(axes, panel)
     if "y" in panel.log:
         axes.set_yscale("log")
     if panel.equal:
         axes.set_aspect("equal")
     if len(panel.names) + len(panel.levels) > 1:
         axes.legend(loc="best")
+
+
+def _across(axes: Axes, panel: Panel) -> None:
+    if pd.api.types.is_integer_dtype(panel.frame[panel.x]):  # there is no epoch one and a half, no seed between two
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if "x" in panel.log:
+        _log_x(axes, np.unique(panel.frame[panel.x].to_numpy(dtype=float)))
 
 
 def _log_x(axes: Axes, places: np.ndarray) -> None:

@@ -91,3 +91,8 @@ def test_single_runs_are_points_beside_the_line_of_their_mean():
     assert "a: from 3 at 1" in plot.alt and "b: 3 points" in plot.alt
     with pytest.raises(ValueError, match=r"loose: no series c; there are: \['a', 'b'\]"):
         Panel(FRAME, "n", "value", by="method", loose=("c",))
+
+
+def test_whole_numbers_across_have_no_ticks_between_them():
+    (axes,) = chart(Panel(FRAME[:3], "n", "value")).figure.axes
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
