@@ -119,7 +119,13 @@ class Bench:
         return self._kept((name, seed), self.made(name, seed))
 
     def train(
-        self, seed: int, real: int, name: str = "", synthetic: int = 0, shares: tuple[float | None, ...] = ()
+        self,
+        seed: int,
+        real: int,
+        name: str = "",
+        synthetic: int = 0,
+        shares: tuple[float | None, ...] = (),
+        skip: int = 0,
     ) -> torch.nn.Sequential:
         """A head trained on all normal images, some real positives and some synthetic ones.
 
@@ -132,6 +138,7 @@ class Bench:
             name: of the synthesizer.
             synthetic: its images.
             shares: see `stages`.
+            skip: synthetic images that are passed over, so that two trainings of a seed need share none.
         """
         normals = self.part("normals")
         parts, kinds = [normals], [NORMAL] * len(normals.labels)
@@ -139,7 +146,7 @@ class Bench:
             parts.append(_first(self.part("positives"), real, seed))
             kinds += [REAL] * real
         if synthetic:
-            parts.append(_first(self.synthetic(name, seed), synthetic, seed))
+            parts.append(_first(self.synthetic(name, seed), skip + synthetic, seed, skip))
             kinds += [SYNTHETIC] * synthetic
         return self.heads.train(join(parts), torch.tensor(kinds), stages(self.params, *shares), seed)
 
@@ -167,9 +174,9 @@ def provenance(params: HelpingParameters, run: Run) -> Provenance:
     )
 
 
-def _first(inputs: Inputs, n: int, seed: int) -> Inputs:
+def _first(inputs: Inputs, n: int, seed: int, skip: int = 0) -> Inputs:
     order = np.random.default_rng([seed, 14]).permutation(len(inputs.labels))
-    return pick(inputs, order[:n])
+    return pick(inputs, order[skip:n])
 
 
 def _comparison(params: HelpingParameters) -> ComparisonParameters:

@@ -26,7 +26,6 @@ from defectlab.report.tables import ReportTable
 LEARNT = 0.5
 """Share of defective draws in training: every other one."""
 TRAINED, SHIFTED, COOLED = "as trained", "share corrected", "share and temperature"
-PERFECT = "perfect"
 
 
 def scores(bench: Bench) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def calibration_table(probabilities: pd.DataFrame) -> ReportTable:
 def reliability_curves(probabilities: pd.DataFrame, synthesizer: str, bins: int = 5) -> pd.DataFrame:
     """Points of a reliability diagram, test images of all seeds together: ``repair, confidence, frequency``."""
     rows = probabilities[probabilities["synthesizer"] == synthesizer]
-    parts = [pd.DataFrame({"repair": PERFECT, "confidence": [0.0, 1.0], "frequency": [0.0, 1.0]})]
+    parts = []
     for repair, part in rows.groupby("repair", sort=False):
         table = reliability(part["label"], part["probability"], bins)
         parts.append(pd.DataFrame({"repair": repair, "confidence": table.confidence, "frequency": table.frequency}))

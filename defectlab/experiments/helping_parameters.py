@@ -30,7 +30,7 @@ class HelpingParameters(Parameters):
         None, help="synthetic positives, from 0 on; None: the profile's", low=0, high=10_000
     )
     n_painted: int | None = parameter(
-        None, help="most images of a synthesizer with a model; None: the profile's", low=2, high=10_000
+        None, help="highest count of a synthesizer with a model; None: the profile's", low=2, high=10_000
     )
     total: int | None = parameter(
         None, help="positives of every mixture, real and synthetic; None: the profile's", low=4, high=1000
@@ -113,8 +113,8 @@ class HelpingParameters(Parameters):
         return [count for count in counts if count <= most]
 
     def n_of(self, synthesizer: str) -> int:
-        """Images that are made of a synthesizer, for each seed."""
-        return max(*self.counts_of(synthesizer), self.total or 0)
+        """Images that are made of a synthesizer, for each seed: every count has images of its own."""
+        return max(sum(self.counts_of(synthesizer)), self.total or 0)
 
     @property
     def size(self) -> tuple[int, int]:

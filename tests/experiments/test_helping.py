@@ -1,5 +1,7 @@
 """Does it help, on a few small images: what is equal, what is paired, what is read from the rows."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,9 +10,10 @@ from small_data import write_folder
 from defectlab.detection.config import laptop
 from defectlab.evaluation.calibration import prior_shift
 from defectlab.experiments import helping, helping_calibration, helping_transfer
-from defectlab.experiments.helping_bench import Bench, stages
+from defectlab.experiments.helping_bench import Bench, _first, stages
 from defectlab.experiments.helping_parameters import HelpingParameters
 from defectlab.params import ParameterError, resolve
+from defectlab.report.reliability_plot import reliability_plot
 from defectlab.report.saturation_plot import saturation_plot
 from defectlab.runs import Run
 
@@ -29,9 +32,9 @@ def bench(tmp_path_factory):
     return Bench(params, Run.open(tmp_path_factory.mktemp("runs"), "helping", params))
 
 
-def test_a_larger_number_holds_the_smaller_one_and_seeds_draw_others(bench):
+def test_every_count_has_images_of_its_own_and_so_has_every_seed(bench):
     params = bench.params
-    assert params.n_of("memseg") == 4 and len(bench.made("memseg", 0)) == 4
+    assert params.n_of("memseg") == 1 + 2 + 3 + 4 == len(bench.made("memseg", 0))
     assert bench.made("memseg", 0) is bench.made("memseg", 0)
     first, other = bench.made("memseg", 0).items[0], bench.made("memseg", 1).items[0]
     assert not np.array_equal(first.image, other.image)
@@ -56,6 +59,13 @@ def test_without_synthetic_images_both_readings_of_a_mixture_are_one_training(be
     assert set(helping.mixture_bands(mixed)["kind"]) == {helping.ALONE, "with MemSeg"}
 
 
+def test_real_positives_are_nested_and_skipped_images_are_others(bench):
+    positives = bench.part("positives")
+    one, two, last = (_first(positives, n, 0, skip).digest for n, skip in ((1, 0), (2, 0), (2, 1)))
+    places = [json.loads(digest.split("/")[1]) for digest in (one, two, last)]
+    assert places[0] + places[2] == places[1]
+
+
 def test_every_order_draws_as_much_of_each_kind():
     assert {sum(shares) / len(shares) for shares in helping.ORDERS.values()} == {0.5}
 
@@ -77,7 +87,11 @@ def test_repairs_are_fitted_to_validation_images_and_shown_on_test_images(bench)
         helping_calibration.TRAINED, helping_calibration.SHIFTED, helping_calibration.COOLED,
     ]  # fmt: skip
     curves = helping_calibration.reliability_curves(found, "memseg")
-    assert set(curves["repair"]) == {helping_calibration.PERFECT, *found["repair"].unique()}
+    assert set(curves["repair"]) == set(found["repair"].unique())
+    plot = reliability_plot({"memseg": curves}, "smoke")
+    assert "MemSeg, as trained: " in plot.alt and plot.alt.endswith("not a result.")
+    with pytest.raises(ValueError, match="one to 3 repairs"):
+        reliability_plot({})
 
 
 def test_both_readings_of_a_transfer_have_one_diagonal(bench):
