@@ -13,14 +13,31 @@ from defectlab.book import interfaces
 PAGE = Path(defectlab.__file__).resolve().parent.parent / "book" / "interfaces.md"
 
 
+def scripts():
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+
+
+def run(script, folder):
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_script_of_the_page_runs_as_it_is_printed_but_for_its_size(tmp_path):
-    (script,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+    script, _ = scripts()
     for large, small in (("scale=0.1", "scale=0.04"), ("n=20", "n=2"), ("epochs=5", "epochs=1")):
         assert large in script
         script = script.replace(large, small)
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"[01]\.\d+ [01]\.\d+ \[[01]\.\d+, [01]\.\d+\]\n", done.stdout)
+    assert re.fullmatch(r"[01]\.\d+ [01]\.\d+ \[[01]\.\d+, [01]\.\d+\]\n", run(script, tmp_path))
+
+
+def test_the_method_of_ones_own_makes_what_is_asked_for_and_a_longer_set_begins_alike(tmp_path):
+    _, script = scripts()
+    more = """
+short, long = (Dents().synthesize(normals, n, seed=1) for n in (2, 4))
+assert all((a.image == b.image).all() and a.mask.any() for a, b in zip(short.items, long.items))
+"""
+    assert run(script + more, tmp_path) == "5\n"
 
 
 def test_every_room_has_its_table_on_the_page():
