@@ -14,10 +14,11 @@ from nbformat import NotebookNode
 from defectlab.check import CHAPTERS, PAPERS, exercises
 from defectlab.files import write_text
 from defectlab.paths import absolute, checkout_dir
+from defectlab.teaching.notes import notes_on
 from defectlab.teaching.pages import page_notebook
 from defectlab.teaching.plain import References, plain, works
 from defectlab.teaching.slides import chapters_with_slides, write_slides
-from defectlab.teaching.versions import Version, notes_on, version
+from defectlab.teaching.versions import Version, version
 
 VERSIONS: tuple[Version, ...] = ("student", "instructor")
 KINDS = ("student", "instructor", "slides")

@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from defectlab.check import CHAPTERS, Exercise, exercises
+from defectlab.teaching.notes import notes_on
 from defectlab.teaching.plain import EXERCISE, FIGURE, LABELLED, References, cited, number, plain
 
 Version = Literal["student", "instructor", "reader"]
@@ -68,15 +69,6 @@ def exercise_of(source: str) -> str:
     if isinstance(last, ast.Call) and isinstance(last.func, ast.Name) and last.func.id == "check":
         return str(ast.literal_eval(last.args[0]))
     return ""
-
-
-def notes_on(exercise: Exercise) -> str:
-    """What a teacher wants to know of an exercise: minutes, what people answer, and what to say then."""
-    praise = f"A good answer: {exercise.praise}" if exercise.is_open else exercise.praise
-    lines = [f"> **For the teacher.** {exercise.level.capitalize()}, {exercise.minutes} minutes. {praise}"]
-    for mistake in exercise.mistakes:
-        lines += [">", f"> - *{mistake.belief}.* {mistake.hint}"]
-    return "\n".join(lines)
 
 
 def _references(notebook: NotebookNode, works: Mapping[str, tuple[str, str]], links: Mapping[str, str]) -> References:

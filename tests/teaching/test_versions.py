@@ -10,7 +10,8 @@ import defectlab
 from defectlab import cli
 from defectlab.check import CHAPTERS, NOTEBOOKS, PAPERS, WRITTEN, exercises
 from defectlab.teaching.command import class_file, write_versions
-from defectlab.teaching.versions import exercise_of, notes_on, version, without_solutions
+from defectlab.teaching.notes import notes_on
+from defectlab.teaching.versions import exercise_of, version, without_solutions
 
 ROOT = Path(defectlab.__file__).parents[1]
 
