@@ -20,7 +20,7 @@ class HelpingParameters(Parameters):
     dataset: str = parameter("surfaces", help="images of surfaces", choices=DATASETS)
     data_root: str = parameter("", help="folder of the data; empty: DEFECTLAB_DATA, then the cache")
     synthesizers: list[str] = parameter(
-        ["memseg", "diag"], help="what is judged; the first one also carries over to other surfaces",
+        ["memseg", "diag"], help="what is judged; the last section takes MemSeg's",
         choices=SYNTHESIZERS,
     )  # fmt: skip
     n_shot: int | None = parameter(
