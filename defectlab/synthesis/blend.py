@@ -9,7 +9,8 @@ def blend(image: np.ndarray, source: np.ndarray, mask: np.ndarray, opacity: floa
     """The source over the image inside the mask; pixels outside come back bit-exact.
 
     DRAEM writes the same blend with ``beta = 1 - opacity``. The sum is written as ``I + opacity (S - I)``, so that
-    a pixel whose source equals it stays as it is; the textbook form can round such a pixel down by one.
+    a pixel whose source equals it stays as it is: the textbook form can end a hair below the whole number there, and
+    lose a grey level when the fraction is cut off.
 
     Args:
         image: uint8, shape ``(H, W, 3)``.
@@ -31,7 +32,7 @@ def blend(image: np.ndarray, source: np.ndarray, mask: np.ndarray, opacity: floa
         raise ValueError(f"opacity must lie in [0, 1], got {opacity}")
     result = image.copy()
     inside = image[mask].astype(np.float32)
-    # I' = (1 - M) I + M [d S + (1 - d) I]
+    # I' = I + M d (S - I): the second form of the equation; astype cuts the fraction off, it does not round
     result[mask] = (inside + np.float32(opacity) * (source[mask] - inside)).astype(np.uint8)
     return result
 

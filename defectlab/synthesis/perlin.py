@@ -112,7 +112,8 @@ def perlin_noise(angles: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         float32, shape ``(height, width)``, about [-1, 1], 0 at lattice points.
 
-    Source: Perlin 2002; the scale is that of DRAEM's released code.
+    Source: Perlin 1985 (random gradients), Perlin 2002 (the fade of degree five); the scale is that of DRAEM's
+    released code.
     """
     cells_y, cells_x = angles.shape[0] - 1, angles.shape[1] - 1
     y, fade_y = (part[:, None] for part in _cell(height, cells_y))
