@@ -12,6 +12,8 @@ from bs4 import BeautifulSoup
 
 import defectlab
 from defectlab import cli
+from defectlab.check import exercises
+from defectlab.teaching.plans import SAID, plan_of
 from defectlab.teaching.slides import chapters_with_slides, write_slides
 from defectlab.teaching.slides.deck import ROOM, _spread, make_deck
 
@@ -79,7 +81,7 @@ def small(tmp_path):
 
 
 def deck(root):
-    return make_deck(root, "count", chapters_with_slides(root)["count"], {})
+    return make_deck(root, "count", chapters_with_slides(root)["count"], {}, 7)
 
 
 def test_a_chapter_with_goals_has_a_deck_of_all_its_pages(small):
@@ -91,7 +93,7 @@ def test_slides_follow_the_structure_of_the_page(small):
     made = deck(small)
     titles = [slide.title for slide in made.slides]
     assert titles == [
-        "Count",
+        "Chapter 7. Count",
         "Count",
         "Sums",
         "Exercise: Add",
@@ -182,9 +184,74 @@ def test_no_slide_but_a_long_exercise_holds_more_than_it_has_room_for():
     assert [slide.title for slide in spread[:2]] == ["T", 'T <span class="more">(2)</span>']
 
 
+def test_a_single_short_sentence_goes_to_the_slide_before_it():
+    from defectlab.teaching.slides.blocks import Block
+
+    long, short = Block("text", "<p>long</p>", 12.0), Block("text", "<p>short</p>", 2.0)
+    head = Block("heading", "Next", level=2)
+    merged = list(_spread([long, head, short], "T"))
+    assert [slide.title for slide in merged] == ["T"]
+    assert merged[0].body == "<p>long</p>\n<p><strong>Next.</strong> short</p>"
+    figure = Block("figure", "<figure></figure>", 13)
+    assert [slide.body for slide in _spread([figure, short], "T")] == ["<figure></figure>\n<p>short</p>"]
+    asked = Block("heading", "Exercise: Add", level=3)
+    assert len(list(_spread([long, asked, short], "T"))) == 2
+
+
+def test_a_short_sentence_after_a_full_slide_takes_its_last_block_along():
+    from defectlab.teaching.slides.blocks import Block
+
+    full, last, short = Block("text", "<p>a</p>", 10.0), Block("text", "<p>b</p>", 4.5), Block("text", "<p>c</p>", 2.5)
+    assert [slide.body for slide in _spread([full, last, short], "T")] == ["<p>a</p>", "<p>b</p>\n<p>c</p>"]
+
+
+def test_notes_say_what_the_slide_does_not(small):
+    first, more = "One is " + "a" * 300 + ".", "Two is " + "b" * 400 + "."
+    (small / "book" / "count.md").write_text(PAGE.replace("A first word.", f"{first} {more}"))
+    slide = deck(small).slides[1]
+    assert slide.body == f"<p>{first}</p>" and slide.notes == f"<p>{more}</p>"
+
+
+def test_a_caption_of_several_strings_is_read_whole(small):
+    notebook = nbformat.read(small / "notebooks" / "n_b.ipynb", as_version=4)
+    notebook.cells[1].source = 'show(other, caption="A plot, "\n     "in two.", name="fig-a")'
+    nbformat.write(notebook, small / "notebooks" / "n_b.ipynb")
+    assert "Figure 1. A plot, in two. It is" in deck(small).slides[6].body
+
+
+@pytest.mark.parametrize("name", chapters_with_slides(ROOT))
+def test_every_line_of_the_plan_and_every_mistake_is_beside_its_slide(decks, name):
+    notes = {
+        slide["id"]: slide.select_one(".notes") for slide in decks[0][name].select(".slide.plain, .slide.exercise")
+    }
+    text = " ".join(note.get_text(" ", strip=True) for note in notes.values() if note)
+    for line in (line for page in chapters_with_slides(ROOT)[name] for line in plan_of(page)):
+        assert SAID[line.kind] in text and line.what.split("$")[0].split("*")[0][:40].strip() in text, line
+    for exercise in (known for known in exercises().values() if known.chapter == name.replace("-", "_")):
+        slide = next(
+            node
+            for node in decks[0][name].select(".slide.exercise")
+            if f">{exercise.name}<" in str(node.select_one(".body"))
+        )
+        told = slide.select_one(".notes").get_text(" ")
+        assert all(mistake.belief in told for mistake in exercise.mistakes if "`" not in mistake.belief), exercise.name
+        assert "Expected:" not in told
+
+
+def test_the_notes_open_in_a_window_of_their_own(decks):
+    page = decks[0]["perlin"]
+    script = page.body.find_all("script")[-1].string
+    assert 'window.open("", "", "popup' in script and 'addEventListener("keydown", move)' in script
+    assert 'fontCache: "local"' in str(page.head)  # a formula that is copied to the window brings its glyphs
+    assert all(note.has_attr("hidden") for note in page.select(".notes"))
+    assert ".speaker {" in page.style.string and "max-height: 25%" in page.style.string
+
+
 def test_the_command_writes_slides_alone(tmp_path, capsys):
     words = ["teach", "--out", str(tmp_path), "--version", "slides", "--chapter", "why"]
     assert cli.main(words) == 0
     assert [path.name for path in sorted(tmp_path.rglob("*.html"))] == ["01-why.html"]
     assert (tmp_path / "slides" / "mathjax" / "tex-svg.js").is_file() and not (tmp_path / "student").exists()
-    assert "1 files" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "1 files" in captured.out and "guide.md" not in captured.out
+    assert "chapter 1, why: part 1 of 1, took" in captured.err

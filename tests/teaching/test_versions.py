@@ -1,5 +1,6 @@
 """Student and instructor versions: solutions out and in, places for answers, notes, one command."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 import defectlab
 from defectlab import cli
 from defectlab.check import CHAPTERS, NOTEBOOKS, PAPERS, WRITTEN, exercises
-from defectlab.teaching.command import class_file, write_versions
-from defectlab.teaching.notes import notes_on
+from defectlab.teaching.command import write_versions
+from defectlab.teaching.guide import class_file
+from defectlab.teaching.notes import written
+from defectlab.teaching.plans import plans
+from defectlab.teaching.slides import chapters_with_slides
 from defectlab.teaching.versions import exercise_of, version, without_solutions
 
 ROOT = Path(defectlab.__file__).parents[1]
@@ -58,9 +62,41 @@ def test_a_teacher_gets_solutions_and_notes(versions, chapter):
     made = chapter_cells(versions, "instructor", chapter)
     text = "\n".join(cell.source for cell in made)
     assert text.count("**Solution**") >= len(exercises(chapter))
-    assert text.count("**For the teacher.**") == len(exercises(chapter))
+    assert text.count("> **For the teacher.** The plan of the class.\n\n| From | Minutes |") == 1
+    assert text.count("**For the teacher.**") == len(exercises(chapter)) + 1
     for exercise in exercises(chapter).values():
         assert all(mistake.hint in text for mistake in exercise.mistakes)
+        assert exercise.is_open or f"Expected: `{written(exercise.expected())}`." in text
+
+
+def test_the_first_line_of_every_notebook_has_the_number_of_its_chapter(versions):
+    for number, pages in enumerate(chapters_with_slides(ROOT).values(), start=1):
+        for page in pages:
+            for kind in ("student", "instructor"):
+                made = nbformat.read(versions / kind / class_file(page), as_version=4)
+                assert made.cells[0].source.startswith(f"# Chapter {number}. "), page
+
+
+def test_a_folder_says_how_it_is_opened_and_what_is_in_it(versions):
+    text = (versions / "student" / "README.md").read_text()
+    for words in (
+        "jupyter lab surfaces.ipynb",
+        'profile: str = "smoke"',
+        ".venv/bin/activate",
+        "MY_IMAGES/",
+        "| 5 | Paste a defect",
+        "[perlin.ipynb](perlin.ipynb)",
+    ):
+        assert words in text, words
+    assert "<!--" not in text and "guide.md" not in text and "make book" not in text and "notebooks/" not in text
+    assert "start with [guide.md](guide.md)" in (versions / "instructor" / "README.md").read_text()
+    assert not (versions / "student" / "how-to-run.md").exists()
+
+
+def test_the_profile_is_set_in_the_first_cell_of_code_as_the_folder_says(versions):
+    for name in NOTEBOOKS:
+        code = next(cell.source for cell in cells(versions, "student", name) if cell.cell_type == "code")
+        assert re.search(r'^profile: str = "laptop"', code, flags=re.M), name
 
 
 @pytest.mark.parametrize("kind", ["student", "instructor"])
@@ -83,7 +119,7 @@ def test_plain_jupyter_can_show_and_run_each_version(versions, kind, chapter):
 def test_the_class_folder_holds_every_page_of_the_four_parts_and_links_lead_to_files_in_it(versions):
     for kind in ("student", "instructor"):
         held = {path.name for path in (versions / kind).iterdir()}
-        assert {f"{name}.ipynb" for name in ALL} | {"how-to-run.md"} <= held
+        assert {f"{name}.ipynb" for name in ALL} | {"README.md"} <= held
         for name in ALL:
             text = "\n".join(cell.source for cell in cells(versions, kind, name) if cell.cell_type == "markdown")
             links = re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))\)", text)
@@ -120,6 +156,11 @@ def test_the_guide_has_syllabi_and_every_chapter(versions):
         *(f"(`{name}`)" for name in exercises()),
     ):
         assert word in guide, word
+    assert "An hour for a class. The notebook" in guide and "## Chapter 5. Paste a defect" in guide
+    assert guide.count("| From | Minutes | What | Section |") == len(plans())
+    bullets = re.findall(r"^> (?:- |\| ).*$", guide, flags=re.M)
+    repeated = [line for a, line in itertools.pairwise(bullets) if a == line]
+    assert not repeated
 
 
 def test_the_name_of_the_checked_exercise_is_read_from_the_code():
@@ -138,15 +179,12 @@ def test_solutions_of_a_page_go_and_the_rest_stays():
     assert without_solutions(page) == "One.\n\nTwo.\n"
 
 
-def test_notes_name_minutes_and_beliefs():
-    exercise = exercises("measuring")["measuring.base-rate"]
-    assert "Easy, 5 minutes." in notes_on(exercise) and exercise.mistakes[0].belief in notes_on(exercise)
-
-
 def test_one_command_makes_all(tmp_path, capsys):
     assert cli.main(["teach", "--out", str(tmp_path / "a class"), "--chapter", "measuring"]) == 0
     assert (tmp_path / "a class" / "student" / "measuring.ipynb").is_file()
     assert (tmp_path / "a class" / "slides" / "03-measuring.html").is_file()
-    assert "files" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert captured.out.endswith(f"start with {tmp_path / 'a class' / 'instructor' / 'guide.md'}\n")
+    assert "chapter 3, measuring: part 3 of 3, took" in captured.err
     assert cli.main(["teach", "--out", str(tmp_path), "--chapter", "cooking"]) == 2
     assert "no chapter cooking" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import html
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from markdown_it import MarkdownIt
@@ -31,17 +31,19 @@ class Block:
         kind: what it is.
         html: as it is shown.
         lines: height, in lines of text.
-        notes: HTML of what the source says beyond that, for the person who speaks.
+        whole: HTML of all that the source says, where that is more.
+        beyond: HTML of what the source says beyond that, for the person who speaks.
         level: of a heading.
-        longer: what is shown where there is room: more sentences of a paragraph, with their height.
+        longer: the block where there is room: with more sentences of a paragraph, or all of a box.
     """
 
     kind: Kind
     html: str
     lines: float = 1.0
-    notes: str = ""
+    whole: str = ""
+    beyond: str = ""
     level: int = 0
-    longer: tuple[str, float] | None = None
+    longer: Block | None = None
 
 
 def of_text(text: str, md: MarkdownIt) -> Iterator[Block]:
@@ -59,8 +61,7 @@ def of_outputs(cell: Cell, md: MarkdownIt, number: int = 0) -> Iterator[Block]:
         number: of the figure.
     """
     if not cell.outputs and number:
-        caption = re.search(r'caption="([^"]*)"', cell.code)
-        text = f"Figure {number}. {caption[1] if caption else ''} It is there once the book was built on this machine."
+        text = f"Figure {number}. {_caption(cell.code)} It is there once the book was built on this machine."
         yield Block("box", f"<blockquote><p>{html.escape(text)}</p></blockquote>", 3)
     for output in cell.outputs:
         data = output.get("data", {})
@@ -74,6 +75,12 @@ def of_outputs(cell: Cell, md: MarkdownIt, number: int = 0) -> Iterator[Block]:
             lines = output.text.strip().splitlines()
             if 0 < len(lines) <= 6 and max(map(len, lines)) < WIDTH:
                 yield Block("code", f"<pre>{html.escape(chr(10).join(lines))}</pre>", len(lines) * 0.9 + 0.6)
+
+
+def _caption(code: str) -> str:
+    """The caption that a cell gives its figure, which may be written as several strings."""
+    found = re.search(r'caption=((?:\s*"[^"]*")+)', code)
+    return "".join(re.findall(r'"([^"]*)"', found[1])) if found else ""
 
 
 def _top_level(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -106,14 +113,26 @@ def _block(group: list[Token], md: MarkdownIt) -> Iterator[Block]:
     elif first.type == "blockquote_open":
         said = [token.content for token in group if token.type == "inline"]
         shown = "".join(f"<p>{md.renderInline(said_first(text))}</p>" for text in said[:3])
-        yield Block("box", f"<blockquote>{shown}</blockquote>", sum(map(_lines, said[:3])) + 1.5, whole)
+        full = Block("box", whole, sum(map(_lines, said)) + 0.6 * len(said) + 1.5)
+        short = Block("box", f"<blockquote>{shown}</blockquote>", sum(map(_lines, map(said_first, said[:3]))) + 1.5)
+        yield full if short.html == _flat(whole) else replace(short, whole=whole, beyond=whole, longer=full)
 
 
 def _paragraph(content: str, whole: str, md: MarkdownIt) -> Block:
     shown, longer = said_first(content), said_first(content, LONGER)
-    rest = whole if len(sentences(content)) > len(sentences(shown)) else ""
-    more = (f"<p>{md.renderInline(longer)}</p>", _lines(longer) + 0.6) if longer != shown else None
-    return Block("text", f"<p>{md.renderInline(shown)}</p>", _lines(shown) + 0.6, rest, longer=more)
+    short, more = (_said(content, said, whole, md) for said in (shown, longer))
+    return replace(short, longer=more if longer != shown else None)
+
+
+def _said(content: str, said: str, whole: str, md: MarkdownIt) -> Block:
+    """A paragraph of which some sentences are shown; the others are left to the person who speaks."""
+    rest = " ".join(part for part in sentences(content) if part not in sentences(said))
+    beyond = f"<p>{md.renderInline(rest)}</p>" if rest else ""
+    return Block("text", f"<p>{md.renderInline(said)}</p>", _lines(said) + 0.6, whole if rest else "", beyond)
+
+
+def _flat(markup: str) -> str:
+    return re.sub(r">\s+<", "><", markup.strip())
 
 
 def _list(group: list[Token], whole: str, md: MarkdownIt) -> Block:
@@ -122,14 +141,17 @@ def _list(group: list[Token], whole: str, md: MarkdownIt) -> Block:
     for token, text in zip([token for token in group if token.type == "inline"], shown, strict=True):
         token.content, token.children = text, md.parseInline(text)[0].children
     short = md.renderer.render(group, md.options, {})
-    return Block("list", short, sum(_lines(text) + 0.25 for text in shown), whole if short != whole else "")
+    more = whole if short != whole else ""
+    return Block("list", short, sum(_lines(text) + 0.25 for text in shown), more, more)
 
 
 def _code(source: str) -> Block:
     lines = source.rstrip().splitlines()
     shown = lines if len(lines) <= LONGEST else [*lines[: LONGEST - 1], "..."]
     whole = f"<pre>{html.escape(source.rstrip())}</pre>" if len(lines) > LONGEST else ""
-    return Block("code", f"<pre><code>{html.escape(chr(10).join(shown))}</code></pre>", 0.72 * len(shown) + 1, whole)
+    return Block(
+        "code", f"<pre><code>{html.escape(chr(10).join(shown))}</code></pre>", 0.72 * len(shown) + 1, whole, whole
+    )
 
 
 def _table(source: str) -> Iterator[Block]:

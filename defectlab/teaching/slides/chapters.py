@@ -69,6 +69,20 @@ def chapters_with_slides(root: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def chapter_numbers(root: Path) -> dict[str, int]:
+    """The number of each chapter by its short name: its place in the book, counted from 1.
+
+    Args:
+        root: checkout.
+    """
+    return {name: place for place, name in enumerate(chapters_with_slides(root), start=1)}
+
+
+def numbered(title: str, number: int) -> str:
+    """A title with the number of its chapter, as guide, notebooks and slides show it."""
+    return f"Chapter {number}. {title}"
+
+
 def read(root: Path, name: str) -> Source:
     """A page with the outputs of its stored run, of the largest profile that has one.
 

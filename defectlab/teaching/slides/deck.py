@@ -13,31 +13,17 @@ from markdown_it import MarkdownIt
 from defectlab.teaching.listings import labelled
 from defectlab.teaching.plain import FIGURE, LABELLED, LINK, References, cited, number
 from defectlab.teaching.slides.blocks import Block, of_outputs, of_text
-from defectlab.teaching.slides.chapters import Cell, Source, read
+from defectlab.teaching.slides.chapters import Cell, Source, numbered, read
 from defectlab.teaching.slides.prose import goals, renderer, spoken
+from defectlab.teaching.slides.speaking import EXERCISE, Slide, with_teacher_notes
 from defectlab.teaching.versions import CLOSED, OPENED
 
 ROOM = 14.5  # lines that a slide holds below its title
 ABOVE_FIGURE = 4.5  # lines above a figure that is still large enough
-EXERCISE = "Exercise"
+BROKEN = -1  # level of a block that a tag put on a slide of its own
+SHORT = 2.6  # lines of a sentence that is no slide of its own
+SQUEEZED = 1.5  # lines that a slide takes beyond its room to spare one: the script makes it a little smaller
 LEFT_OUT = ("References",)
-
-
-@dataclass(frozen=True)
-class Slide:
-    """One slide.
-
-    Attributes:
-        title: HTML of its heading.
-        body: HTML below it.
-        kind: ``"opening"``, ``"part"``, ``"plain"``, ``"exercise"`` or ``"closing"``.
-        notes: HTML of what the source says beyond it.
-    """
-
-    title: str
-    body: str = ""
-    kind: str = "plain"
-    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,7 @@ class Deck:
     profiles: Mapping[str, str]
 
 
-def make_deck(root: Path, name: str, pages: Sequence[str], works: Mapping[str, tuple[str, str]]) -> Deck:
+def make_deck(root: Path, name: str, pages: Sequence[str], works: Mapping[str, tuple[str, str]], place: int) -> Deck:
     """The deck of a chapter.
 
     Args:
@@ -65,6 +51,7 @@ def make_deck(root: Path, name: str, pages: Sequence[str], works: Mapping[str, t
         name: short name of the chapter.
         pages: that it is made from, the first with the goals.
         works: forms of the works of the bibliography.
+        place: number of the chapter.
 
     Raises:
         ValueError: if a page holds what a slide cannot show; the message names the page.
@@ -78,11 +65,13 @@ def make_deck(root: Path, name: str, pages: Sequence[str], works: Mapping[str, t
         except ValueError as error:
             raise ValueError(f"slides of {source.name}: {error}") from error
         kind = "part" if slides else "opening"
-        slides.append(Slide(blocks[0].html, _goals(source, md), kind))
+        title = blocks[0].html if slides else numbered(blocks[0].html, place)
+        slides.append(Slide(title, _goals(source, md), kind))
         slides += _spread(blocks[1:], blocks[0].html)
     title = re.sub(r"<[^>]+>|\\\(|\\\)", "", slides[0].title)
     profiles = {source.name: source.profile for source in sources if any(cell.code for cell in source.cells)}
-    return Deck(name, html.unescape(title), (*slides, _closing(pages, profiles)), profiles)
+    taught = with_teacher_notes(slides, name, pages, md)
+    return Deck(name, html.unescape(title), (*taught, _closing(pages, profiles)), profiles)
 
 
 def _blocks(source: Source, root: Path, works: Mapping[str, tuple[str, str]], md: MarkdownIt) -> Iterator[Block]:
@@ -119,17 +108,59 @@ def _without_solutions(cells: Iterable[Cell]) -> Iterator[Cell]:
 
 def _spread(blocks: Iterable[Block], title: str) -> Iterator[Slide]:
     """Slides of a run of blocks: one begins at each heading and where the last one is full."""
-    held, place = list[Block](), 1
+    places: dict[str, int] = {}
+    for head, held in _with_short_ones(_parts(blocks, title)):
+        places[head] = places.get(head, 0) + 1
+        yield _slide(head, places[head], held)
+
+
+def _parts(blocks: Iterable[Block], title: str) -> Iterator[tuple[str, list[Block]]]:
+    """What stands on each slide, with its heading."""
+    held, is_broken = list[Block](), False
     for group in _groups(blocks):
         begins = group[0].kind in ("heading", "break")
         if held and (begins or not _fits(held, group)):
-            yield _slide(title, place, held)
-            held, place = [], place + 1
+            yield title, held
+            held = []
         if group[0].kind == "heading":
-            title, place = group[0].html, 1
-        held += [block for block in group if block.kind not in ("heading", "break")]
+            title = group[0].html
+        shown = [block for block in group if block.kind not in ("heading", "break")]
+        held += [replace(block, level=BROKEN) for block in shown] if is_broken else shown
+        is_broken = group[0].kind == "break"
     if held:
-        yield _slide(title, place, held)
+        yield title, held
+
+
+def _with_short_ones(parts: Iterable[tuple[str, list[Block]]]) -> list[tuple[str, list[Block]]]:
+    """The parts, where a single short sentence goes to the slide before it; if full, its last block comes over."""
+    made: list[tuple[str, list[Block]]] = []
+    for head, held in parts:
+        if made and _is_short(held) and not head.startswith(EXERCISE) and not made[-1][0].startswith(EXERCISE):
+            before, above = made[-1]
+            figures = any(block.kind == "figure" for block in above)
+            lines = sum(block.lines for block in [*above, *held] if block.kind != "figure")
+            if lines <= (ABOVE_FIGURE if figures else ROOM) + SQUEEZED:
+                own = held[0] if head == before else replace(held[0], html=_led(head, held[0].html))
+                made[-1] = (before, [*above, own])
+                continue
+            if head == before and _ends_loosely(above):
+                made[-1], held = (before, above[:-1]), [above[-1], *held]
+        made.append((head, held))
+    return made
+
+
+def _is_short(held: Sequence[Block]) -> bool:
+    only = held[0]
+    return len(held) == 1 and only.kind == "text" and only.lines <= SHORT and not only.longer and only.level != BROKEN
+
+
+def _ends_loosely(held: Sequence[Block]) -> bool:
+    """Whether the last block can leave the others: text or a list that nothing before it leads to."""
+    return len(held) > 1 and held[-1].kind in ("text", "list", "box") and not _belongs(held[-2], held[-1])
+
+
+def _led(head: str, paragraph: str) -> str:
+    return paragraph.replace("<p>", f"<p><strong>{head}.</strong> ", 1)
 
 
 def _fits(held: Sequence[Block], group: Sequence[Block]) -> bool:
@@ -171,17 +202,15 @@ def _belongs(before: Block, block: Block) -> bool:
 def _slide(title: str, place: int, blocks: Sequence[Block]) -> Slide:
     more = f' <span class="more">({place})</span>' if place > 1 else ""
     if title.startswith(EXERCISE):  # a question has to be there in full
-        return Slide(title + more, "\n".join(block.notes or block.html for block in blocks), "exercise")
+        return Slide(title + more, "\n".join(block.whole or block.html for block in blocks), "exercise")
     blocks = _with_more(blocks)
-    notes = "\n".join(block.notes for block in blocks if block.notes)
+    notes = "\n".join(block.beyond for block in blocks if block.beyond)
     return Slide(title + more, "\n".join(block.html for block in blocks), "plain", notes)
 
 
 def _with_more(blocks: Sequence[Block]) -> Sequence[Block]:
     """The blocks, with more sentences of each paragraph where the slide has room for all of them."""
-    longer = [
-        replace(block, html=block.longer[0], lines=block.longer[1]) if block.longer else block for block in blocks
-    ]
+    longer = [block.longer or block for block in blocks]
     fits = sum(block.lines for block in longer) <= ROOM and all(block.kind != "figure" for block in blocks)
     return longer if fits else blocks
 

@@ -4,46 +4,64 @@ from __future__ import annotations
 
 import html
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from defectlab.files import atomic_path, write_text
 from defectlab.teaching.plain import works
-from defectlab.teaching.slides.chapters import chapters_with_slides
-from defectlab.teaching.slides.deck import Deck, Slide, make_deck
+from defectlab.teaching.slides.chapters import chapter_numbers, chapters_with_slides
+from defectlab.teaching.slides.deck import Deck, make_deck
+from defectlab.teaching.slides.speaking import Slide
 
 MATHJAX = "book/_extra/mathjax"
 
 
-def write_slides(out: Path, root: Path, only: Sequence[str] = ()) -> dict[str, Path]:
+def write_slides(out: Path, root: Path) -> dict[str, Path]:
     """Writes a deck for each chapter.
 
     Args:
         out: folder of the decks; files of the same names are replaced.
         root: checkout, with the book and, where there is one, its store of executed notebooks.
-        only: short names of chapters; all by default.
 
     Returns:
         The file of each deck, by chapter.
 
     Raises:
-        ValueError: if there is no such chapter, or a page holds what a slide cannot show.
+        ValueError: if a page holds what a slide cannot show.
     """
+    known, numbers = works(root / "book" / "references.bib"), chapter_numbers(root)
     found = chapters_with_slides(root)
-    if unknown := [name for name in only if name not in found]:
-        raise ValueError(f"no slides of {', '.join(unknown)}; there are: {', '.join(found)}")
-    known = works(root / "book" / "references.bib")
-    written = {}
-    for place, (name, pages) in enumerate(found.items(), start=1):
-        if only and name not in only:
-            continue
-        written[name] = out / f"{place:02d}-{name}.html"
-        write_text(written[name], page(make_deck(root, name, pages, known)))
+    write_mathjax(out, root)
+    return {name: write_deck(out, root, name, pages, numbers[name], known) for name, pages in found.items()}
+
+
+def write_deck(
+    out: Path, root: Path, name: str, pages: Sequence[str], number: int, known: Mapping[str, tuple[str, str]]
+) -> Path:
+    """Writes the deck of one chapter.
+
+    Args:
+        out: folder of the decks.
+        root: checkout.
+        name: short name of the chapter.
+        pages: that it is made from.
+        number: of the chapter.
+        known: forms of the works of the bibliography.
+
+    Returns:
+        The file.
+    """
+    path = out / f"{number:02d}-{name}.html"
+    write_text(path, page(make_deck(root, name, pages, known, number)))
+    return path
+
+
+def write_mathjax(out: Path, root: Path) -> None:
+    """Lays MathJax beside the decks in a folder, so that they need no network."""
     for source in sorted((root / MATHJAX).iterdir()):
         with atomic_path(out / "mathjax" / source.name) as partial:
             shutil.copyfile(source, partial)
-    return written
 
 
 def page(deck: Deck) -> str:
@@ -61,7 +79,9 @@ def page(deck: Deck) -> str:
 
 def _section(slide: Slide, place: int) -> str:
     level = "h1" if slide.kind == "opening" and place == 1 else "h2"
-    notes = f'<div class="notes" role="note" aria-label="Notes" hidden>{slide.notes}</div>' if slide.notes else ""
+    beyond = f"<h3>The page goes on</h3>{slide.notes}" if slide.notes else ""
+    told = slide.teacher + beyond
+    notes = f'<div class="notes" role="note" aria-label="Notes" hidden>{told}</div>' if told else ""
     return (
         f'<div class="slide {slide.kind}" id="s{place}" role="group" aria-roledescription="slide" '
         f'aria-labelledby="t{place}">'
