@@ -116,24 +116,22 @@ def empty_by_lattice(masks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def area_quantiles(laws: Mapping[str, Perlin], n: int, size: tuple[int, int], seed: int) -> pd.DataFrame:
-    """How large the masks of several laws are, empty ones left out.
+def area_quantiles(drawn: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """How large masks are, empty ones left out.
 
     Args:
-        laws: by the name that is shown.
-        n: masks of each.
-        size: ``(height, width)``.
-        seed: of the draws.
+        drawn: masks of each law from `mask_law`, by the name that is shown.
 
     Returns:
-        Columns ``law, masks, 5 %, median, 95 %`` (shares of the image), ``95 % over 5 %``.
+        Columns ``law, masks, 5 %, median, 95 %`` (shares of the image), ``95 % over 5 %``, as text with two digits;
+        dashes where all masks are empty.
     """
     rows = []
-    for name, law in laws.items():
-        drawn = mask_law(law, n, size, seed)
-        kept = drawn.loc[~drawn["empty"], "area"].to_numpy()
+    for name, masks in drawn.items():
+        kept = masks.loc[~masks["empty"], "area"].to_numpy()
         low, middle, high = np.quantile(kept, [0.05, 0.5, 0.95]) if len(kept) else [np.nan] * 3
-        rows.append((name, len(kept), low, middle, high, high / low))
+        shown = [f"{value:.2g}" if len(kept) else "–" for value in (low, middle, high, high / low)]
+        rows.append((name, len(kept), *shown))
     return pd.DataFrame(rows, columns=["law", "masks", "5 %", "median", "95 %", "95 % over 5 %"])
 
 

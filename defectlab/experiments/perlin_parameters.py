@@ -25,7 +25,7 @@ class PerlinParameters(ChapterParameters):
     width: int = parameter(96, help="of the images", low=32, high=2048, unit="pixels", after="seed")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"n_masks": 30},
+        "smoke": {"n_masks": 150},
         "laptop": {"n_masks": 2000},
         "paper": {"n_masks": 20_000},
     }

@@ -122,6 +122,14 @@ def test_the_losses_by_hand_are_those_of_the_code():
         ("student_teacher.aupro", [0.25, 0.98], "Divide by the limit"),
         ("student_teacher.aupro", [0.95, 0.98], "The area ends at three tenths"),
         ("student_teacher.table", [0, 0, 0, 5], "The averages are highest."),
+        ("perlin.fade", [0.1035, 3], "The value is right."),
+        ("perlin.fade", [0.2, 0], "The second derivative is right."),
+        ("perlin.middle", [0.3535, 0.3535], "That is a standard deviation."),
+        ("perlin.middle", [0.25, 0.25], "Of a unit vector of random direction"),
+        ("perlin.middle", [1 / 32, 1 / 16], "That is the part of one corner."),
+        ("perlin.middle", [0.125, 0.25], "The middle is right."),
+        ("perlin.slopes", [1, 1], "Equal slopes: what do two opposite"),
+        ("perlin.label", [5, 3, 2], "The sources differ by more"),
     ],
 )
 def test_a_mistake_that_is_a_rule_is_recognised(name, answer, said):

@@ -91,17 +91,12 @@ def test_the_table_of_empty_masks_says_how_many_were_drawn_and_leaves_no_gap():
     assert table.iloc[1].tolist() == [2, "–", "–", "0.00 of 1"]
 
 
-def test_quantiles_of_areas_grow_and_a_law_of_empty_masks_has_none():
-    laws = {
-        "low": Perlin(threshold=0.2),
-        "high": Perlin(threshold=0.5),
-        "never": Perlin(threshold=0.99, exponents=(0, 1)),
-    }
-    table = pasting.area_quantiles(laws, 60, SIZE, seed=0).set_index("law")
-    for name in ("low", "high"):
-        assert 0 < table.loc[name, "5 %"] < table.loc[name, "median"] < table.loc[name, "95 %"] < 1
-    assert table.loc["low", "median"] > table.loc["high", "median"]
-    assert table.loc["never", "masks"] == 0 and table.loc["never", ["5 %", "median", "95 %"]].isna().all()
+def test_quantiles_of_areas_leave_empty_masks_out_and_a_law_of_empty_ones_has_none():
+    areas = [0.0, 0.1, 0.2, 0.3]
+    masks = pd.DataFrame({"area": areas, "empty": [True, False, False, False]})
+    table = pasting.area_quantiles({"some": masks, "never": masks[masks["empty"]]})
+    assert table.iloc[0].tolist() == ["some", 3, "0.11", "0.2", "0.29", "2.6"]  # 0.1 and 0.3, a tenth of a step inwards
+    assert table.iloc[1].tolist() == ["never", 0, "–", "–", "–", "–"]
 
 
 def test_cutting_darkens_by_half_a_level_and_rounding_does_not(monkeypatch):
