@@ -55,6 +55,18 @@ def test_every_exercise_of_a_chapter_is_in_its_plan_once_and_every_section_exist
     assert {line.at for line in lines} <= heads
 
 
+def test_the_syllabus_of_a_term_goes_week_by_week_through_every_chapter():
+    page = (ROOT / "book" / "teaching.md").read_text()
+    term = page.partition("### A term")[2].partition("\n## ")[0]
+    linked = [Path(target).stem for target in re.findall(r"\]\(([^)]+)\)", term)]
+    taught = [Path(page).name for page in TAUGHT]
+    assert linked == taught
+    assert re.findall(r"^\| (\d+) \|", term, flags=re.M) == [str(week) for week in range(1, 15)]
+    assert all(
+        "perlin.ipynb" in part for part in page.partition("### Half")[2].partition("### A term")[0].split("### Two")
+    )
+
+
 def test_times_are_read_as_chapters_state_them():
     assert class_minutes("an hour for a class. The notebook") == 60
     assert class_minutes("Seventy-five minutes for a class.") == 75
