@@ -14,6 +14,11 @@ from defectlab.data.base import SurfaceDataset
 from defectlab.report.identity import method
 from defectlab.report.style import Plot, size, styled, watermark
 
+LABEL_POINTS = (6.0, 10.0)
+"""Smallest and largest size of the label over an image; a page shows a point of a grid as a little over a pixel."""
+_CHARACTER = 0.6
+"""Width of a character of the label as a share of its size, with a little to spare."""
+
 
 @dataclass(frozen=True)
 class GridRow:
@@ -94,11 +99,12 @@ def sample_grid(rows: Sequence[GridRow], profile: str = "laptop", seed: int | No
     if not rows:
         raise ValueError("expected at least one row of images, got none")
     columns = max(len(row.images) for row in rows)
+    points = _label_points(rows, columns)
     with styled():
         figure, panels = plt.subplots(len(rows), columns, figsize=_figure_size(rows, columns), squeeze=False)
         for line, row in zip(panels, rows, strict=True):
             for place, axes in enumerate(line):
-                _panel(axes, row, place)
+                _panel(axes, row, place, points)
             line[0].set_ylabel(row.title, rotation=0, ha="right", va="center", labelpad=8)
         watermark(figure, profile)
     drawn = "" if seed is None else f", drawn at random with seed {seed}"
@@ -108,20 +114,34 @@ def sample_grid(rows: Sequence[GridRow], profile: str = "laptop", seed: int | No
 
 
 def _figure_size(rows: Sequence[GridRow], columns: int) -> tuple[float, float]:
-    width = size("grid")[0]
-    panel = (width - 1.4) / columns  # the row titles take the rest
+    width, panel = size("grid")[0], _panel_width(columns)
     shapes = [row.images[0].shape for row in rows]
     return width, sum(panel * shape[0] / shape[1] + 0.25 for shape in shapes)
 
 
-def _panel(axes: Axes, row: GridRow, place: int) -> None:
+def _panel_width(columns: int) -> float:
+    return (size("grid")[0] - 1.4) / columns  # inches; the row titles take the rest
+
+
+def _label_points(rows: Sequence[GridRow], columns: int) -> float:
+    """As large as the longest label of the grid fits over its image, within `LABEL_POINTS`."""
+    longest = max(len(_label(row, place)) for row in rows for place in range(len(row.ids)))
+    low, high = LABEL_POINTS
+    return min(high, max(low, 72 * _panel_width(columns) / (_CHARACTER * max(longest, 1))))
+
+
+def _label(row: GridRow, place: int) -> str:
+    return row.ids[place].rsplit("/", 1)[-1]
+
+
+def _panel(axes: Axes, row: GridRow, place: int, points: float) -> None:
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     if place >= len(row.images):
         axes.axis("off")
         return
     axes.imshow(row.images[place], vmin=0, vmax=1 if row.images[place].dtype == bool else 255)
-    axes.set_title(row.ids[place].rsplit("/", 1)[-1], fontsize=6, pad=2, loc="center", color="#555555")
+    axes.set_title(_label(row, place), fontsize=points, pad=3, loc="center", color="#333333")
     for spine in axes.spines.values():
         spine.set(
             visible=True,

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from defectlab.data.base import MappedDataset, Record, Sample
 from defectlab.report.curves import Curve
-from defectlab.report.grids import GridRow, draw_row, sample_grid
+from defectlab.report.grids import LABEL_POINTS, GridRow, draw_row, sample_grid
 from defectlab.report.plots import ap_points, n_aug_curve, pr_curves, training_curves
 from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
 from defectlab.report.style import Plot, png, show, size, styled
@@ -156,6 +156,20 @@ def test_the_grid_says_rows_and_mask_area():
         "Masks cover 8.3 % of their image."
     )
     assert len(plot.figure.axes) == 6
+
+
+def test_labels_over_images_are_as_large_as_they_fit():
+    images = (np.zeros((8, 4), bool),) * 7
+    short = sample_grid([GridRow("x", images[:3], ("2 cells", "8 cells", "32 cells"))]).figure
+    assert {axes.get_title() for axes in short.axes} == {"2 cells", "8 cells", "32 cells"}
+    assert {axes.title.get_fontsize() for axes in short.axes} == {LABEL_POINTS[1]}
+    long = sample_grid([GridRow("x", images, tuple(f"a name as long as this {n}" for n in range(7)))]).figure
+    assert {axes.title.get_fontsize() for axes in long.axes} == {LABEL_POINTS[0]}
+    fitting = sample_grid([GridRow("x", images, tuple(f"opacity 0.1{n} ab" for n in range(7)))]).figure
+    fitting.canvas.draw()
+    for axes in fitting.axes:
+        assert 6 < axes.title.get_fontsize() < 10
+        assert axes.title.get_window_extent().width <= 1.05 * axes.get_window_extent().width
 
 
 def test_masks_that_do_not_exist_are_an_error():
