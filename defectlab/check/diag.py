@@ -68,6 +68,7 @@ EXERCISES = (
                 lambda a: abs(float(a[0]) - 2 * math.sqrt(math.prod(KEPT))) < 1e-2,
                 "The list holds products already; one step has the ratio of two neighbours.",
                 "the schedule lists single steps",
+                example=[2 * math.sqrt(math.prod(KEPT)), 0.9],
             ),
         ),
         praise="Ten steps and one jump agree in mean and variance, and for a normal law that is all.",

@@ -45,6 +45,7 @@ EXERCISES = (
                 lambda a: a == _first_half() - 1,
                 "The code counts its steps from zero, the text from one.",
                 "arrays and equations count alike",
+                example=259,
             ),
             Mistake(500, "The betas are linear in t; their product is not.", "half way is half noise"),
         ),

@@ -22,11 +22,18 @@ class Mistake:
         answer: the wrong answer, or a function that tells whether an answer is of this kind.
         hint: what to look at; never the right answer.
         belief: what somebody who answers so takes to be true, for the teacher.
+        example: one such answer where `answer` is a function, for the teacher too.
     """
 
     answer: Any
     hint: str
     belief: str = ""
+    example: Any = None
+
+    @property
+    def shown(self) -> Any:
+        """A wrong answer of this kind; `None` where no one answer is."""
+        return self.example if callable(self.answer) else self.answer
 
 
 @dataclass(frozen=True)

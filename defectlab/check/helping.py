@@ -22,7 +22,7 @@ EXERCISES = (
             Mistake(
                 lambda a: abs(abs(float(a)) - abs(30 * math.log(0.95))) < 0.05,
                 "That is where five per cent are reached: look which share is left.",
-                "what is reached is what is left",
+                "what is reached is what is left", example=-30 * math.log(0.95),
             ),
             Mistake(30, "That many reach a share of one minus 1/e.", "c is the end"),
         ),

@@ -49,6 +49,7 @@ EXERCISES = (
                 lambda a: abs(float(a[0]) - 1.1) < 1e-6,
                 "You added the weighted difference to what the words say; it starts from what is said without them.",
                 "guidance adds to the condition",
+                example=[1.0 + 0.1, 0.2],
             ),
             Mistake([0.6, 0.0], "A weight multiplies the difference, not the whole.", "guidance scales the noise"),
         ),

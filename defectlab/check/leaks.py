@@ -21,7 +21,10 @@ EXERCISES = (
                 "random is honest",
             ),
             Mistake(
-                lambda a: a[0] == "part" and float(a[1]) > 0.9, "That is what the other split reports.", "high is right"
+                lambda a: a[0] == "part" and float(a[1]) > 0.9,
+                "That is what the other split reports.",
+                "high is right",
+                example=["part", 0.99],
             ),
         ),
         praise="A result that survives shuffled labels is a leak.",
@@ -39,6 +42,7 @@ EXERCISES = (
                 lambda a: abs(float(a) - 0.02 * 50**0.5) < 1e-3,
                 "It grows with the root of the logarithm, not of the count.",
                 "the maximum grows like a sum",
+                example=0.02 * 50**0.5,
             ),
             Mistake(
                 0.02, "One deviation is what a single one strays; you kept the best of fifty.", "the best is typical"

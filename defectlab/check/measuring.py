@@ -52,12 +52,14 @@ EXERCISES = (
                 lambda a: abs(float(a[0]) - 7 / 12) < 1e-2,
                 "The tied images enter together: one step, not two.",
                 "ties can be put in any order",
+                example=[7 / 12, 1 / 3],
             ),
             Mistake(
                 lambda a: abs(float(a[0]) - 2 / 3) < 1e-2,
                 "The step is right. For the trapezoid, average the "
                 "precision at both ends of each gain of recall; one end here has precision zero.",
                 "the trapezoid is always the larger",
+                example=[2 / 3, 5 / 6],
             ),
         ),
         praise="Here the trapezoid is the lower one: it can err to either side.",

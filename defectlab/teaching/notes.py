@@ -53,7 +53,9 @@ def _told(exercise: Exercise) -> Mapping[tuple[str, str], str]:
 
 
 def _answer(mistake: Mistake) -> str:
-    return BY_RULE if callable(mistake.answer) or mistake.answer is None else f"`{written(mistake.answer)}`"
+    if mistake.shown is None:
+        return BY_RULE
+    return f"`{written(mistake.shown)}`{' and the like' if callable(mistake.answer) else ''}"
 
 
 def _cell(text: str) -> str:

@@ -49,15 +49,13 @@ def with_teacher_notes(slides: Sequence[Slide], chapter: str, pages: Sequence[st
     lines = [line for page in pages for line in plan_of(page)]
     places = _places(slides, lines, known)
     said: list[list[str]] = [[] for _ in slides]
-    for page in pages:
-        if plan := plan_of(page):
-            said[0].append(table(plan))
-    for place, name in _asked(slides, known).items():
-        said[place].append(notes_on(known[name], with_answer=False))
+    said[0] += [table(plan_of(page)) for page in pages if plan_of(page)]
     for line, place in zip(lines, places, strict=True):
         if place:
             minutes = f", {line.minutes} minutes" if line.minutes else ""
-            said[place].insert(0, f"**{SAID[line.kind]}{minutes}.** {spoken(line)}")
+            said[place].append(f"**{SAID[line.kind]}{minutes}.** {spoken(line)}")
+    for place, name in _asked(slides, known).items():
+        said[place].append(notes_on(known[name], with_answer=False))
     return [replace(slide, teacher=md.render("\n\n".join(told))) for slide, told in zip(slides, said, strict=True)]
 
 
