@@ -50,28 +50,25 @@ def with_teacher_notes(slides: Sequence[Slide], chapter: str, pages: Sequence[st
     places = _places(slides, lines, known)
     said: list[list[str]] = [[] for _ in slides]
     said[0] += [table(plan_of(page)) for page in pages if plan_of(page)]
-    for line, place in zip(lines, places, strict=True):
-        if place:
-            minutes = f", {line.minutes} minutes" if line.minutes else ""
+    for line, its_places in zip(lines, places, strict=True):
+        minutes = f", {line.minutes} minutes" if line.minutes else ""
+        for place in its_places:
             said[place].append(f"**{SAID[line.kind]}{minutes}.** {spoken(line)}")
     for place, name in _asked(slides, known).items():
         said[place].append(notes_on(known[name], with_answer=False))
     return [replace(slide, teacher=md.render("\n\n".join(told))) for slide, told in zip(slides, said, strict=True)]
 
 
-def _places(slides: Sequence[Slide], lines: Sequence[Line], known: Mapping[str, Exercise]) -> list[int]:
-    """The slide of each line of a plan: of its exercise, else of its section; 0, the opening, where there is none."""
+def _places(slides: Sequence[Slide], lines: Sequence[Line], known: Mapping[str, Exercise]) -> list[list[int]]:
+    """The slides of each line of a plan: those of its exercises, else that of its section; the opening has them all."""
     asked = {name: place for place, name in reversed(_asked(slides, known).items())}  # the first slide of each
     heads: dict[str, int] = {}
     for place, slide in enumerate(slides):
         heads.setdefault(plain_title(slide.title), place)
     first = next((place for place, slide in enumerate(slides) if slide.kind == "exercise"), 0)
-    return [
-        next((asked[name] for name in line.exercises if name in asked), heads.get(line.at, first))
-        if line.exercises or line.at != "Exercises"
-        else first
-        for line in lines
-    ]
+    found = [[asked[name] for name in line.exercises if name in asked] for line in lines]
+    places = [its or [heads.get(line.at, first)] for its, line in zip(found, lines, strict=True)]
+    return [[place for place in its if place] for its in places]
 
 
 def _asked(slides: Sequence[Slide], known: Mapping[str, Exercise]) -> dict[int, str]:
