@@ -95,6 +95,12 @@ def mixture_bands(mixed: pd.DataFrame) -> pd.DataFrame:
     return found.assign(kind=[kind if kind == ALONE else f"with {method(kind).name}" for kind in found["kind"]])
 
 
+def mixture_methods(mixed: pd.DataFrame) -> dict[str, str]:
+    """Short names of the methods of `mixture_bands`, by name of the series; of the real ones alone, ``"none"``."""
+    kinds = [str(kind) for kind in mixed["kind"].unique()]
+    return {kind if kind == ALONE else f"with {method(kind).name}": "none" if kind == ALONE else kind for kind in kinds}
+
+
 def mixture_table(mixed: pd.DataFrame) -> ReportTable:
     """Two readings of the same trainings: what replacing real positives costs, what adding synthetic ones brings."""
     lines = []

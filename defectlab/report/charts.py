@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from defectlab.report.identity import method
 from defectlab.report.style import Plot, size, styled, watermark
 
 Kind = Literal["line", "step", "points", "area"]
@@ -46,6 +47,7 @@ class Panel:
         log: axes that are logarithmic: ``""``, ``"x"``, ``"y"`` or ``"xy"``.
         levels: horizontal lines to compare with, name to value.
         equal: one unit is as long across as upwards.
+        methods: short names of the methods that series stand for, by name of series: they look as everywhere.
     """
 
     frame: pd.DataFrame
@@ -62,6 +64,7 @@ class Panel:
     log: str = ""
     levels: Mapping[str, float] = field(default_factory=dict)
     equal: bool = False
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         wanted = [name for name in (self.x, self.y, self.by, self.low, self.high) if name]
@@ -73,6 +76,8 @@ class Panel:
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}")
         if missing := [name for name in self.loose if name not in self.names]:
             raise ValueError(f"panel {self.title!r}: loose: no series {', '.join(missing)}; there are: {self.names}")
+        if missing := [name for name in self.methods if name not in self.names]:
+            raise ValueError(f"panel {self.title!r}: methods: no series {', '.join(missing)}; there are: {self.names}")
         if bool(self.low) != bool(self.high):
             raise ValueError(f"panel {self.title!r}: a band needs both low and high")
         if len(self.names) > len(_LOOKS):
@@ -86,6 +91,14 @@ class Panel:
     def kind_of(self, name: str) -> Kind:
         """How the series of a name is drawn."""
         return "points" if name in self.loose else self.kind
+
+    def looks(self) -> list[tuple[str, str, Any]]:
+        """Colour, marker and line of each series; those that are no method take what is left of the palette."""
+        known = {name: method(key) for name, key in self.methods.items()}
+        taken = {face.colour for face in known.values()}
+        free = iter([look for look in _LOOKS if look[0] not in taken])
+        faces = [known.get(name) for name in self.names]
+        return [(face.colour, face.marker, face.line) if face else next(free) for face in faces]
 
     def series(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and rows of each series."""
@@ -121,7 +134,7 @@ def chart(*panels: Panel, profile: str = "laptop", columns: int | None = None) -
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
-    for (name, rows), (colour, marker, line) in zip(panel.series(), _LOOKS, strict=False):
+    for (name, rows), (colour, marker, line) in zip(panel.series(), panel.looks(), strict=True):
         x, y = rows[panel.x].to_numpy(), rows[panel.y].to_numpy()
         if panel.low:
             axes.fill_between(x, rows[panel.low], rows[panel.high], color=colour, alpha=0.15, linewidth=0)

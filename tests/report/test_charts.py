@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from defectlab.report.charts import _LOOKS, Panel, chart
+from defectlab.report.identity import method
 from defectlab.report.style import SMOKE_TEXT
 
 FRAME = pd.DataFrame({
@@ -96,3 +97,14 @@ def test_single_runs_are_points_beside_the_line_of_their_mean():
 def test_whole_numbers_across_have_no_ticks_between_them():
     (axes,) = chart(Panel(FRAME[:3], "n", "value")).figure.axes
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
+def test_a_series_that_stands_for_a_method_looks_as_the_method_does_everywhere():
+    frame = pd.DataFrame({"x": [0, 1] * 3, "y": range(6), "of": ["alone"] * 2 + ["with DIAG"] * 2 + ["other"] * 2})
+    panel = Panel(frame, "x", "y", by="of", methods={"with DIAG": "diag"})
+    lines = {line.get_label(): line for line in chart(panel).figure.axes[0].get_lines()}
+    assert lines["with DIAG"].get_color() == method("diag").colour
+    assert lines["with DIAG"].get_marker() == method("diag").marker
+    assert len({line.get_color() for line in lines.values()}) == 3
+    with pytest.raises(ValueError, match="methods: no series DIAG; there are"):
+        Panel(frame, "x", "y", by="of", methods={"DIAG": "diag"})
