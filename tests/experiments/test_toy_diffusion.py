@@ -78,6 +78,15 @@ def test_more_steps_bring_the_ancestral_sampler_nearer():
     table = frame.pivot(index="steps", columns="sampler", values="distance")
     assert table.loc[40, "ancestral"] < table.loc[4, "ancestral"]
     assert table["two draws of the data"].nunique() == 1
+    assert (frame["low"] <= frame["distance"]).all() and (frame["distance"] <= frame["high"]).all()
+
+
+def test_with_few_steps_ddim_is_nearer_in_every_draw_and_with_many_the_bands_overlap():
+    frame = toy.by_steps(toy.Mixture.two_bumps(), NoiseSchedule.linear(200, end=0.1), [5, 200], 2000, seed=0)
+    of = frame.set_index(["steps", "sampler"])
+    assert of.loc[(5, "ddim"), "high"] < of.loc[(5, "ancestral"), "low"]
+    assert of.loc[(200, "ddim"), "low"] < of.loc[(200, "ancestral"), "high"]
+    assert of.loc[(200, "ancestral"), "low"] < of.loc[(200, "ddim"), "high"]
 
 
 def test_an_unknown_sampler_is_refused():

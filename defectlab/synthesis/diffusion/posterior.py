@@ -28,7 +28,7 @@ def reverse_step(
         variance: ``"small"`` or ``"large"``, see `step_variance`.
     """
     a, bar = at(schedule.alphas, t, x_t), at(schedule.alpha_bars, t, x_t)
-    mean = (x_t - (1 - a) / (1 - bar).sqrt() * noise) / a.sqrt()  # Eq. 3, mended
+    mean = (x_t - (1 - a) / (1 - bar).sqrt() * noise) / a.sqrt()  # DDPM-MoCo Eq. 3, mended
     return mean + at(step_variance(schedule, variance), t, x_t).sqrt() * z
 
 
@@ -48,7 +48,7 @@ def reverse_step_as_printed(
         sigma: the added noise.
     """
     bar = at(schedule.alpha_bars, t, x_t)
-    return x_t / bar.sqrt() - (1 - bar).sqrt() / bar.sqrt() * noise + sigma  # Eq. 3 as printed
+    return x_t / bar.sqrt() - (1 - bar).sqrt() / bar.sqrt() * noise + sigma  # DDPM-MoCo Eq. 3 as printed
 
 
 def posterior_mean(schedule: NoiseSchedule, x0: Tensor, x_t: Tensor, t: Tensor | int) -> Tensor:

@@ -100,7 +100,7 @@ def ancestral(
     for t in reversed(range(len(schedule))):
         level = torch.full((len(x),), int(schedule.levels[t]), device=x.device)
         x0 = schedule.clean(x, t, noise(x, level)).clamp(-1, 1)
-        x = posterior_mean(schedule, x0, x, t)  # Eq. 3, mended
+        x = posterior_mean(schedule, x0, x, t)  # DDPM-MoCo Eq. 3, mended
         if t:
             x = x + float(spread[t]) * _normal(generators, model)
     return x

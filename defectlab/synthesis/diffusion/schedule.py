@@ -76,12 +76,12 @@ class NoiseSchedule:
             noise: standard normal, as ``before``.
         """
         a = at(self.alphas, t, before)
-        return a.sqrt() * before + (1 - a).sqrt() * noise  # Eq. 1
+        return a.sqrt() * before + (1 - a).sqrt() * noise  # DDPM-MoCo Eq. 1
 
     def noisy(self, x0: Tensor, t: Tensor | int, noise: Tensor) -> Tensor:
         """``x_t`` from ``x_0`` at once; arguments as in `step_forward`."""
         bar = at(self.alpha_bars, t, x0)
-        return bar.sqrt() * x0 + (1 - bar).sqrt() * noise  # Eq. 2
+        return bar.sqrt() * x0 + (1 - bar).sqrt() * noise  # DDPM-MoCo Eq. 2
 
     def clean(self, x_t: Tensor, t: Tensor | int, noise: Tensor) -> Tensor:
         """``x_0`` from ``x_t`` and its noise: Eq. 2 solved for it."""

@@ -23,7 +23,7 @@ from defectlab.training_log import append_row, forget_after
 
 def cosine_rate(step: int, steps: int, lr: float) -> float:
     """Learning rate of a step: ``lr`` at the first, towards 0 after the last; half a cosine, not the text's sine."""
-    return lr * 0.5 * (1 + math.cos(math.pi * step / steps))  # Eq. 8
+    return lr * 0.5 * (1 + math.cos(math.pi * step / steps))  # DDPM-MoCo Eq. 8
 
 
 class Trainer(FolderTrainer):
@@ -132,7 +132,7 @@ class Trainer(FolderTrainer):
         dtype = torch.float16 if s.precision == "fp16" else torch.bfloat16
         with torch.autocast(self.device.type, dtype, enabled=s.precision != "no"):
             predicted = self.network(x_t, t.to(self.device), told)
-        return (noise - predicted).square().mean()  # Eq. 4, mean over elements
+        return (noise - predicted).square().mean()  # DDPM-MoCo Eq. 4, mean over elements
 
     def _require_finite(self, value: float, what: str) -> None:
         if math.isfinite(value):
