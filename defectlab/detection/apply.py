@@ -11,11 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from sklearn.metrics import average_precision_score
 from tqdm.auto import tqdm
 
 from defectlab.data.base import Record, SurfaceDataset
-from defectlab.data.files import FileDataset, image_files, require_readable, subfolders
+from defectlab.data.files import FileDataset, require_readable
 from defectlab.data.images import image_size, read_image
+from defectlab.data.photos import known_label, masks_beside, plain_folder
 from defectlab.detection.base import Detector, Scores
 from defectlab.detection.classifier import Classifier
 from defectlab.files import atomic_path
@@ -35,30 +37,21 @@ class Applied:
             pixels, and, where the detector gives maps, row, column and value of the largest pixel.
         low: smallest value of all maps; ``None`` without maps.
         high: largest value of all maps; ``None`` without maps.
+        left_out: masks beside ``good/`` and ``defect/``, which are no images.
     """
 
     rows: list[dict[str, str | float | int]]
     low: float | None
     high: float | None
+    left_out: int = 0
 
-
-def plain_folder(folder: Path) -> FileDataset:
-    """All images of a folder and its subfolders as a data set of normal images, each at the size of its file.
-
-    Raises:
-        FileNotFoundError: if there is no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"images: expected a folder, found {'a file' if folder.is_file() else 'nothing'} at {folder}"
-        )
-    paths = list(_tree(folder))
-    if not paths:
-        raise FileNotFoundError(f"images: {folder} and its subfolders hold no image (jpg, png, bmp, tif, webp)")
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return FileDataset(
-        folder.name, "all", [Record(name, 0, path=str(path)) for name, path in zip(names, paths, strict=True)]
-    )
+    @property
+    def average_precision(self) -> float | None:
+        """Step AP of the scores; ``None`` unless every image lies below ``good/`` or ``defect/``, and both occur."""
+        labels = [known_label(str(row["image"])) for row in self.rows]
+        if None in labels or len(set(labels)) < 2:
+            return None
+        return float(average_precision_score(labels, [float(row["score"]) for row in self.rows]))
 
 
 def apply(
@@ -76,7 +69,7 @@ def apply(
 
     Args:
         detector: trained.
-        folder: of images, searched to any depth.
+        folder: of images, searched to any depth; ``masks/`` beside ``good/`` or ``defect/`` is left out.
         out: results; files of earlier results of the same images are replaced.
         limits: values of the map that are drawn in the first and the last colour; ``None``: the smallest and the
             largest value of all maps.
@@ -108,14 +101,15 @@ def apply(
                     _save(out / "maps" / f"{names[i]}.tiff", scores_map.astype(np.float32))
             bar.update(len(indices))
     write_scores(out / "scores.csv", rows)
+    left_out = masks_beside(folder)
     if high < low:
-        return Applied(rows, None, None)
+        return Applied(rows, None, None, left_out)
     colours = limits or (low, high)
     for record, name in zip(dataset.records, names, strict=True):
         with Image.open(out / "maps" / f"{name}.tiff") as stored:
             values = np.asarray(stored)
         _save(out / "heat" / f"{name}.png", heat_map(read_image(record.path), values, colours))
-    return Applied(rows, low, high)
+    return Applied(rows, low, high, left_out)
 
 
 def heat_map(image: np.ndarray, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
@@ -142,12 +136,6 @@ def write_scores(path: Path, rows: Sequence[dict[str, str | float | int]]) -> No
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _tree(folder: Path) -> Iterator[Path]:
-    yield from image_files(folder)
-    for inner in subfolders(folder):
-        yield from _tree(inner)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

@@ -9,24 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from defectlab.detection import detect_help as texts
+
 if TYPE_CHECKING:
     from defectlab.data.base import SurfaceDataset
     from defectlab.detection.base import Detector
     from defectlab.synthesis.base import Synthesizer
 
 PROFILES = ("smoke", "laptop", "paper")
-SYNTHESES = {
-    "texture": "foreign textures under Perlin masks (MemSeg)",
-    "structure": "the image's own parts in another order under Perlin masks (MemSeg)",
-    "diffusion": "images of a disturbed diffusion model under Perlin masks (the student-teacher paper)",
-}
-"""Where synthetic defects come from, in words."""
-EXAMPLES = """examples:
-  defectlab detect train --images photos/good --detector nearest --out floor.safetensors
-  defectlab detect train --images photos/good --detector destseg --out destseg.safetensors --synthesis texture
-  defectlab detect train --dataset mvtec --option category=screw --data-root mvtec --out screw.safetensors
-  defectlab detect apply screw.safetensors --images new_photos --out found
-"""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +25,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "detect",
         help="train a detector on normal images, and apply a trained one to a folder of images",
         description=__doc__,
-        epilog=EXAMPLES,
+        epilog=texts.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -90,7 +80,12 @@ def apply(arguments: argparse.Namespace) -> int:
     print(f"{detector.name}: {len(found.rows)} images in {seconds:.1f} s; highest scores:")
     for row in sorted(found.rows, key=lambda row: -float(row["score"]))[:5]:
         print(f"  {float(row['score']):>12.5g}  {row['image']}")
+    if found.left_out:
+        print(f"left out: {found.left_out} files of masks/, beside good/ or defect/")
+    if found.average_precision is not None:
+        print(f"AP {found.average_precision:.3f} (step), with good/ as normal and defect/ as defective")
     print(f"{arguments.out / 'scores.csv'}  all scores")
+    print(f"  {texts.COLUMNS if found.low is not None else texts.SCORE}")
     if found.low is not None and found.high is not None:
         low, high = limits or (found.low, found.high)
         print(f"{arguments.out / 'heat'}  heat maps, colours from {low:.5g} to {high:.5g}")
@@ -99,11 +94,11 @@ def apply(arguments: argparse.Namespace) -> int:
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("train", help="train a detector and write it as one file")
+    text = "train a detector and write it as one file"
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser("train", help=text, description=text, epilog=texts.TRAIN_EXAMPLES, formatter_class=raw)
     add = parser.add_argument
-    add(
-        "--detector", default="student_teacher", metavar="NAME", help="student_teacher (default), nearest, destseg, ..."
-    )
+    add("--detector", default=texts.DETECTORS[0], metavar="NAME", help=texts.DETECTOR_HELP)
     add("--out", type=Path, required=True, metavar="FILE", help="the detector, .safetensors")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -116,7 +111,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--weights", metavar="NAME|FILE", help="pocket, imagenet, dinov2, none, or a local file or folder")
     add("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="that images are brought to")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting, such as steps=1000")
-    add("--synthesis", choices=tuple(SYNTHESES), help="where defects to learn from come from (default: texture)")
+    add("--synthesis", choices=tuple(texts.SYNTHESES), help="where defects to learn from come from (default: texture)")
     add("--textures", metavar="surfaces|dtd|FOLDER", help="for --synthesis texture (default: surfaces)")
     add("--n-synthetic", type=int, metavar="N", help="how many (default: as many as there are normal images)")
     add("--seed", type=int, default=0, help="of everything random (default: 0)")
@@ -126,10 +121,12 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_apply(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("apply", help="score a folder of images with a trained detector; write heat maps")
+    text = "score a folder of images with a trained detector; write heat maps"
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser("apply", help=text, description=text, epilog=texts.APPLY_EXAMPLES, formatter_class=raw)
     add = parser.add_argument
     add("detector", type=Path, metavar="FILE", help="written by `defectlab detect train`, or by any detector's save")
-    add("--images", type=Path, required=True, metavar="FOLDER", help="searched to any depth")
+    add("--images", type=Path, required=True, metavar="FOLDER", help="searched to any depth; not masks/ beside good/")
     add("--out", type=Path, required=True, metavar="FOLDER", help="scores.csv, maps/ and heat/")
     add("--limits", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of the colours (default: of all maps)")
     add("--batch-size", type=int, default=16, help="images at once (default: 16)")
@@ -173,7 +170,7 @@ def _source(arguments: argparse.Namespace, n_normals: int) -> str:
     n, chosen = n_normals if arguments.n_synthetic is None else arguments.n_synthetic, arguments.synthesis or "texture"
     other = arguments.detector == "student_teacher" and chosen != "diffusion"
     hint = "; as in its paper: --synthesis diffusion, which trains a diffusion model first" if other else ""
-    return f"the normal images and {n} synthetic defects: {SYNTHESES[chosen]}{hint}"
+    return f"the normal images and {n} synthetic defects: {texts.SYNTHESES[chosen]}{hint}"
 
 
 def _learns_from_pairs(name: str) -> bool:
@@ -205,20 +202,24 @@ def _synthesizer(arguments: argparse.Namespace, folder: Path) -> Synthesizer:
 def _normals(arguments: argparse.Namespace, size: tuple[int, int]) -> SurfaceDataset:
     """The normal images to learn from, at the size of the detector."""
     from defectlab.data import load_dataset
-    from defectlab.detection.apply import plain_folder
+    from defectlab.data.photos import has_layout, plain_folder
 
     options = _pairs("--option", arguments.option)
     if arguments.dataset:
         dataset = load_dataset(arguments.dataset, "train", arguments.data_root, size, **options)
     elif arguments.data_root or options:
         raise ValueError("--data-root, --option: belong to --dataset, not to --images")
-    elif any((arguments.images / part).exists() for part in ("good", "train", "manifest.csv")):
+    elif has_layout(arguments.images):
         split = "train" if (arguments.images / "train").is_dir() else "all"
         dataset = load_dataset("folder", split, arguments.images, size)
     else:
         dataset = plain_folder(arguments.images)
         dataset.size = size
-    return dataset.subset(defective=False)
+    normals = dataset.subset(defective=False)
+    if not len(normals):
+        place = arguments.images or dataset.name
+        raise ValueError(f"--images, --dataset: expected normal images, found none in {place}")
+    return normals
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from small_data import write_folder
 
 from defectlab.cli import main
 from defectlab.data.images import ImageError
-from defectlab.detection.apply import apply, heat_map, plain_folder
-from defectlab.detection.baselines import make_baseline
+from defectlab.data.photos import plain_folder
+from defectlab.detection.apply import Applied, apply, heat_map
+from defectlab.detection.baselines import BASELINES, make_baseline
 from defectlab.detection.detect_command import _synthesizer, register
+from defectlab.detection.detect_help import DETECTORS
 from defectlab.detection.saved import load_detector
 from defectlab.experiments.student_teacher_parameters import StudentTeacherParameters
 
@@ -70,6 +72,50 @@ def test_scores_in_the_table_are_those_of_the_detector(floor, tmp_path):
     scores = load_detector(floor, "cpu").score(plain_folder(images))
     np.testing.assert_allclose([row["score"] for row in found.rows], scores.image, atol=1e-4)
     assert (found.low, found.high) == (pytest.approx(scores.pixel.min(), abs=1e-4), pytest.approx(scores.pixel.max()))
+
+
+def test_masks_beside_the_images_are_left_out_and_labels_of_the_folder_give_an_ap(floor, tmp_path, capsys):
+    images = write_folder(tmp_path / "photos", 3, 2, (32, 32))
+    command = ["detect", "apply", str(floor), "--out", str(tmp_path / "out"), "--device", "cpu", "--images"]
+    assert main([*command, str(images)]) == 0
+    said = capsys.readouterr().out
+    assert "5 images in" in said and "left out: 2 files of masks/" in said
+    assert "AP 1.000 (step)" in said and "higher is more conspicuous" in said
+    assert main([*command, str(images / "good")]) == 0
+    said = capsys.readouterr().out
+    assert "3 images in" in said and "left out" not in said and "AP" not in said
+
+
+def test_ap_of_scores_counts_images_by_their_folders():
+    def applied(**scores):
+        rows = [{"image": name.replace("_", "/"), "score": score} for name, score in scores.items()]
+        return Applied(rows, None, None)
+
+    # Sorted: defect, good, defect: precisions 1 and 2/3 at recalls 1/2 and 1.
+    assert applied(defect_a=3, good_a=2, defect_b=1).average_precision == pytest.approx(5 / 6)
+    assert applied(defect_a=3, good_a=2, other=1).average_precision is None
+    assert applied(defect_a=3).average_precision is None
+
+
+def test_help_names_every_detector_an_example_and_the_columns(capsys):
+    for name in (*DETECTORS, "defectlab detect train --images"):
+        assert name in help_of("train", capsys)
+    assert ("student_teacher", *BASELINES) == DETECTORS
+    text = help_of("apply", capsys)
+    assert "defectlab detect apply" in text and "score: of the whole image" in text and "largest: the highest" in text
+
+
+def help_of(command, capsys):
+    with pytest.raises(SystemExit):
+        main(["detect", command, "--help"])
+    return capsys.readouterr().out
+
+
+def test_a_folder_without_normal_images_is_refused_before_training(tmp_path, capsys):
+    images = write_folder(tmp_path / "photos", 0, 2, (32, 32))
+    out = tmp_path / "d.safetensors"
+    assert main(["detect", "train", "--images", str(images), "--detector", "nearest", "--out", str(out)]) == 2
+    assert "expected normal images, found none in" in capsys.readouterr().err
 
 
 def test_heat_maps_keep_the_image_and_cut_at_the_limits():

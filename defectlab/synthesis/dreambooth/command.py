@@ -33,7 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--images", type=Path, required=True, metavar="FOLDER", help="your images: good/, perhaps defect/")
+    add("--images", type=Path, required=True, metavar="FOLDER", help="good/, perhaps defect/, or images alone")
     add("--out", type=Path, required=True, metavar="FOLDER", help="for the adapter; the same command goes on there")
     add("--base", default="pocket-sd", metavar="pocket-sd|sd15|FOLDER|HUB", help="model (default: pocket-sd)")
     add("--preset", choices=PRESETS, default="laptop", help="settings to start from (default: laptop)")
@@ -98,7 +98,7 @@ def settings_of(arguments: argparse.Namespace) -> DreamBoothSettings:
 
 
 def instances_of(arguments: argparse.Namespace) -> SurfaceDataset:
-    """The images that the regime learns from.
+    """The images that the regime learns from; a folder of images alone is learnt from in every regime.
 
     Raises:
         ValueError: if the folder has fewer than asked for.
@@ -106,17 +106,22 @@ def instances_of(arguments: argparse.Namespace) -> SurfaceDataset:
     import numpy as np
 
     from defectlab.data import load_dataset
+    from defectlab.data.photos import has_layout, plain_folder
 
     size = tuple(arguments.size) if arguments.size else None
-    everything = load_dataset("folder", split="all", root=arguments.images, size=size)
     zero = arguments.regime == "zero_shot"
-    found = everything.subset(normal=zero, defective=not zero)
-    what = "normal" if zero else "defective"
+    found: SurfaceDataset
+    if has_layout(arguments.images):
+        everything = load_dataset("folder", split="all", root=arguments.images, size=size)
+        found, what = everything.subset(normal=zero, defective=not zero), "the normal" if zero else "the defective"
+    else:
+        found, what = plain_folder(arguments.images), "all"
+        found.size = size
     wanted = SHOTS[arguments.regime] if arguments.n is None else arguments.n
     if wanted is None or (arguments.n is None and zero and 0 < len(found) < wanted):
         wanted = len(found)  # fewer normal images than the paper's 50 are fewer, not an error
     if wanted < 1 or wanted > len(found):
-        raise ValueError(f"--n: expected 1 to {len(found)}, the {what} images of {arguments.images}, got {wanted}")
+        raise ValueError(f"--n: expected 1 to {len(found)}, {what} images of {arguments.images}, got {wanted}")
     chosen = np.random.default_rng(arguments.image_seed).choice(len(found), wanted, replace=False)
     return found.subset(indices=chosen.tolist())
 

@@ -58,6 +58,17 @@ def test_the_regime_says_what_is_learnt_from(images, tmp_path, words, n, label):
     assert len(chosen) == n and set(chosen.labels.tolist()) == {label}
 
 
+def test_a_folder_of_images_alone_is_learnt_from_as_it_is(images, tmp_path, capsys):
+    alone = images / "good"
+    for words, n in (((), 3), (("--n", 2), 2), (("--regime", "full_shot"), 3)):
+        chosen = instances_of(parsed("--images", alone, "--out", tmp_path, "--size", 16, 24, *words))
+        assert len(chosen) == n and tuple(chosen.size) == (16, 24)
+    assert fine_tune(alone, tmp_path, "--n", 4) == 2
+    assert f"--n: expected 1 to 3, all images of {alone}, got 4" in capsys.readouterr().err
+    assert fine_tune(tmp_path / "nowhere", tmp_path) == 2
+    assert "expected a folder, found nothing at" in capsys.readouterr().err
+
+
 def test_more_images_than_there_are_is_an_error_before_a_model_is_loaded(images, tmp_path, capsys):
     assert fine_tune(images, tmp_path, "--regime", "few_shot", "--n", 7) == 2
     assert "--n: expected 1 to 6, the defective images of" in capsys.readouterr().err
