@@ -85,7 +85,7 @@ def figure_rows(
         made = synthetics[arm, params.seeds[0]].train
         rows.append(draw_row(made, method(arm).name, n, seed, method=arm))
         if arm == "diag":
-            rows.append(draw_row(made, "Masks asked for", n, seed, method=arm, masks=True))
+            rows.append(draw_row(made, "Masks for DIAG", n, seed, method=arm, masks=True))
     return rows
 
 

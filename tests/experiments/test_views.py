@@ -59,7 +59,7 @@ def test_histories_keep_the_loss_and_the_validation_ap(setting):
 def test_the_figure_has_the_rows_of_the_papers_figure_2(setting):
     params, splits, synthetics, _ = setting
     rows = views.figure_rows(params, splits, synthetics, n=2)
-    assert [row.title for row in rows] == ["Negatives", "Positives", "MemSeg", "DIAG", "Masks asked for"]
+    assert [row.title for row in rows] == ["Negatives", "Positives", "MemSeg", "DIAG", "Masks for DIAG"]
     assert all(len(row.images) == 2 for row in rows) and rows[3].ids == rows[4].ids
     again = views.figure_rows(params, splits, synthetics, n=2)
     assert [row.ids for row in rows] == [row.ids for row in again]
