@@ -10,17 +10,18 @@ from docutils.parsers.rst import Directive
 from defectlab.report.directives import _parsed, _scrolling
 from defectlab.report.stored.beside import tables_beside
 from defectlab.report.stored.judged import PAPERS
-from defectlab.report.stored.judged_tables import TITLES, counts, score_table
+from defectlab.report.stored.judged_tables import HELD, TITLES, badge_texts, entering, score_table
 from defectlab.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _CLASSES = {
-    Verdict.REPRODUCED: "reproduced",
-    Verdict.PARTLY: "partly",
-    Verdict.NOT: "not",
-    Verdict.NOT_ATTEMPTED: "none",
+    Verdict.REPRODUCED.marked: "reproduced",
+    Verdict.PARTLY.marked: "partly",
+    Verdict.NOT.marked: "not",
+    Verdict.NOT_ATTEMPTED.marked: "none",
+    HELD: "reproduced",
 }
 
 
@@ -38,11 +39,9 @@ def scoreboard_lines() -> list[str]:
 def badges(paper: str) -> list[nodes.Node]:
     """One badge a verdict that any claim of the paper has: sign, number and words, so that no colour is needed."""
     shown: list[nodes.Node] = []
-    for verdict, number in counts(paper).items():
-        if number:
-            text = f"{verdict.symbol} {number} {verdict.value}"
-            shown += [nodes.inline(text, text, classes=["defectlab-badge", f"defectlab-badge-{_CLASSES[verdict]}"])]
-            shown += [nodes.Text(" ")]
+    for heading, text in badge_texts(paper).items():
+        shown += [nodes.inline(text, text, classes=["defectlab-badge", f"defectlab-badge-{_CLASSES[heading]}"])]
+        shown += [nodes.Text(" ")]
     return shown
 
 
@@ -55,12 +54,12 @@ class ScoreboardDirective(Directive):
 
 
 class BadgesDirective(Directive):
-    """``{defectlab-badges} PAPER``: one line with the verdicts on the claims of a paper."""
+    """``{defectlab-badges} PAPER``: one line with the verdicts on the claims of a paper, and one on what they count."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """A paragraph; an unknown paper is an error of the build."""
+        """Two paragraphs; an unknown paper is an error of the build."""
         paper = self.arguments[0]
         if paper not in PAPERS:
             raise self.error(f"no claims of paper {paper!r}; there are: {', '.join(PAPERS)}")
@@ -69,7 +68,7 @@ class BadgesDirective(Directive):
         assert isinstance(paragraph, nodes.paragraph)
         paragraph["classes"].append("defectlab-badges")
         paragraph += [nodes.Text(" "), *badges(paper)]
-        return [paragraph]
+        return [paragraph, *_parsed(self, lambda: [entering((paper,))])]
 
 
 class CellsDirective(Directive):

@@ -9,6 +9,10 @@ SEVERAL_RULE = (
     "Where several stored runs speak to a claim, each has its own verdict. On the scoreboard the claim is reproduced "
     "when it is on every one of them, not reproduced when it is on none, and partly reproduced otherwise."
 )
+HOLD_NOTE = (
+    "An ordering holds where its own verdict is reproduced or partly reproduced. Tried are those that "
+    "the rows have both sides of."
+)
 LABEL = "verdict-rules"
 """Of the section of the book that states the rules."""
 

@@ -65,10 +65,9 @@ def pipe_table(table: ReportTable) -> str:
 
 def _badges(paper: str) -> str:
     """The verdicts on the claims of a paper, counted."""
-    from defectlab.report.stored.judged_tables import counts  # judges all that is stored; few pages ask
+    from defectlab.report.stored.judged_tables import badge_texts, entering  # judges all that is stored; few pages ask
 
-    shown = [f"{verdict.symbol} {number} {verdict.value}" for verdict, number in counts(paper).items() if number]
-    return f"Claims on stored runs: {', '.join(shown)}."
+    return f"Claims on stored runs: {', '.join(badge_texts(paper).values())}. {entering((paper,))}"
 
 
 def _stored(dataset: str) -> str:

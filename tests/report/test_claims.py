@@ -7,7 +7,7 @@ import pytest
 from orderings import found
 
 from defectlab.evaluation.seeds import paired_difference
-from defectlab.report.claims import evaluate, findings_table, load_claims, scoreboard, verdict
+from defectlab.report.claims import evaluate, findings_table, load_claims, scoreboard, scoreboard_table, verdict
 from defectlab.report.summary import summarise
 from defectlab.report.verdict import CELL_RULE, Verdict, combine, excludes, of_cell, of_equality, of_ordering, tolerance
 
@@ -134,6 +134,21 @@ def test_each_data_set_is_judged_alone(rows, make_rows):
     board = scoreboard(pd.concat([rows, other], ignore_index=True)).set_index(["claim", "dataset"])["verdict"]
     assert board["F1", "surfaces"] == "◐ partly reproduced"
     assert board["F1", "ksdd2"] == "✗ not reproduced"
+
+
+def test_a_notebook_shows_the_verdict_second_and_the_untried_in_one_line(rows, make_rows):
+    table = scoreboard_table(rows)
+    board = scoreboard(rows)
+    tried = board[~board["verdict"].str.contains("not attempted")]
+    assert list(board)[:2] == ["claim", "verdict"] and list(table.frame) == ["claim", "verdict", "statement", "held"]
+    assert 0 < len(tried) < len(board) and len(table.frame) == len(tried) + 1
+    last, untried = table.frame.iloc[-1], sorted(set(board["claim"]) - set(tried["claim"]))
+    assert last["claim"] == ", ".join(untried) and last["verdict"] == "– not attempted"
+    assert last["statement"].startswith(f"{len(untried)} claim") and "on surfaces" in table.caption
+    assert any("holds where its own verdict is" in note for note in table.notes)
+    other = make_rows({("diag", "zero_shot", 100): [0.3], ("memseg", "zero_shot", 100): [0.5]}, dataset="ksdd2")
+    both = scoreboard_table(pd.concat([rows, other], ignore_index=True), caption="Two")
+    assert set(both.frame["dataset"]) >= {"surfaces", "ksdd2"} and both.caption == "Two"
 
 
 def test_an_average_takes_the_counts_that_both_sides_have(make_rows):

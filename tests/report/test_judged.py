@@ -18,7 +18,17 @@ from defectlab.report.stored import stored_runs
 from defectlab.report.stored.beside import tables_beside
 from defectlab.report.stored.grids import stored_grids
 from defectlab.report.stored.judged import PAPERS, judged_by, judgements, pieces, standing
-from defectlab.report.stored.judged_tables import counts, evidence_table, orderings_table, score_table
+from defectlab.report.stored.judged_tables import (
+    DRAWN,
+    HELD,
+    badge_texts,
+    counts,
+    entering,
+    evidence_table,
+    held_by_tests,
+    orderings_table,
+    score_table,
+)
 from defectlab.report.verdict import Verdict
 
 BOOK = Path(defectlab.__file__).resolve().parent.parent / "book"
@@ -86,9 +96,29 @@ def test_the_scoreboard_counts_every_claim_once_and_leads_to_each_paper():
     table = score_table().frame.set_index("paper")
     for paper, title in zip(PAPERS, table.index, strict=True):
         numbers = [int(table.loc[title, verdict.marked]) for verdict in counts(paper)]
-        assert sum(numbers) == int(table.loc[title, "claims"]) == len(load_claims(paper))
+        held = int(table.loc[title, HELD])
+        assert sum(numbers) + held == int(table.loc[title, "claims"]) == len(load_claims(paper))
     text = "\n".join(scoreboard_lines())
     assert all(f"<{claims_label(paper)}>`" in text for paper in PAPERS)
+
+
+def test_a_claim_that_tests_hold_is_no_reproduction():
+    assert held_by_tests("student_teacher") == 1 and held_by_tests("diag") == 0
+    row = score_table().frame.set_index("paper").loc["Student-teacher"]
+    assert (row["✓ reproduced"], row[HELD]) == ("0", "1")
+    assert counts("student_teacher")[Verdict.REPRODUCED] == 0
+    assert badge_texts("student_teacher")[HELD] == "✓ 1 held by tests"
+
+
+def test_beside_the_counts_stands_which_runs_they_count():
+    said = entering(("diag",))
+    assert said.startswith(
+        "Counted: 6 stored runs on real images (kolektor_sdd, magnetic_tile). Not counted: the own run"
+    )
+    assert "the stored comparisons" in said
+    mixed = entering(("ddpm_moco",))
+    assert mixed.startswith("Counted: 2 stored runs on real images (magnetic_tile) and drawn surfaces (aluminium). Not")
+    assert score_table().notes[0] == entering() and set(DRAWN) == {"aluminium", "surfaces"}
 
 
 def test_what_is_stored_again_is_judged_again(tmp_path):
@@ -100,13 +130,25 @@ def test_what_is_stored_again_is_judged_again(tmp_path):
         judgements("in_and_out", tmp_path)
 
 
-def test_a_line_of_evidence_has_values_verdict_commit_and_a_command_that_can_be_copied():
-    frame = evidence_table("diag").frame
-    assert {"claim", "stored run", "profile", "seeds", "paper", "here", "verdict", "commit", "made by"} <= set(frame)
+def test_evidence_has_the_verdict_second_and_its_commands_in_a_numbered_list_below():
+    table = evidence_table("diag")
+    assert list(table.frame)[:3] == ["claim", "verdict", "orderings that hold"] and "made by" not in table.frame
     record = json.loads((stored.HOME / F1.evidence[0] / "run.json").read_text())
-    first = frame.iloc[0]
-    assert first["commit"] == record["commit"] and first["seeds"] == ", ".join(map(str, record["seeds"]))
-    assert first["made by"].startswith("`papermill notebooks/diag.ipynb") and """'"'"'""" not in first["made by"]
+    listed = [note for note in table.notes if re.match(r"\d+\. ", note)]
+    seeds = ", ".join(map(str, record["seeds"]))
+    about = f"1. `{F1.evidence[0]}`: {record['profile']} profile, seeds {seeds}, commit {record['commit']}; made by `"
+    assert listed[0].startswith(about) and """'"'"'""" not in listed[0]
+    assert len(listed) == 6 and table.frame["run"].iloc[0] == "1"
+    assert table.frame["run"].iloc[-1] == "6, 3"  # of F4: one run a regime
+    assert max(table.frame.map(len).max()) < 60, "a long cell squeezes the others"
+
+
+def test_what_holds_is_said_of_how_many_are_claimed_and_how_many_could_be_tried():
+    held = evidence_table("diag").frame["orderings that hold"]
+    assert held.iloc[-1] == "2 of 9 claimed, 2 tried"
+    settings = evidence_table("ddpm_moco").frame["orderings that hold"]
+    assert settings.iloc[0] == "0 of 20 tried: 5 of 10 claimed, in 4 settings"
+    assert any(note.startswith("An ordering holds where its own verdict") for note in evidence_table("diag").notes)
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -115,13 +157,16 @@ def test_a_line_of_an_ordering_has_every_seed_and_its_interval(paper):
     assert len(frame) == sum(len(item.findings) for item in judgements(paper)) > 0
     assert frame["here (95 %)"].str.fullmatch(r"[+-]\d\.\d{3} \([+-]\d\.\d{3} to [+-]\d\.\d{3}\)").all()
     assert (frame["every seed"].str.count(",") >= 1).all()
+    assert list(frame)[:3] == ["claim", "verdict", "ordering"] and frame["run"].str.fullmatch(r"\d+(, \d+)*").all()
 
 
 def test_badges_say_in_words_what_their_colour_says():
     (first, *_) = badges("student_teacher")
     shown = [node.astext() for node in badges("student_teacher") if node.astext().strip()]
     assert first["classes"][0] == "defectlab-badge"
-    assert all(re.fullmatch(r"[✓◐✗–] \d+ (?:partly |not )?(?:reproduced|attempted)", text) for text in shown), shown
+    assert all(
+        re.fullmatch(r"[✓◐✗–] \d+ (?:(?:partly |not )?(?:reproduced|attempted)|held by tests)", text) for text in shown
+    ), shown
 
 
 @pytest.mark.parametrize(("paper", "page"), CHAPTERS.items())

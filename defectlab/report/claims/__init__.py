@@ -1,6 +1,6 @@
 """The claim ledger: what a paper claims, as data, and the verdict that result rows give on it."""
 
-from defectlab.report.claims.boards import findings_table, scoreboard
+from defectlab.report.claims.boards import findings_table, scoreboard, scoreboard_table
 from defectlab.report.claims.findings import Finding, evaluate, verdict
 from defectlab.report.claims.ledger import Claim, load_claims
 from defectlab.report.claims.printed import COLUMNS, printed_deviation, printed_value
@@ -18,5 +18,6 @@ __all__ = [
     "printed_deviation",
     "printed_value",
     "scoreboard",
+    "scoreboard_table",
     "verdict",
 ]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from defectlab.report.claims.findings import Finding, evaluate
+from defectlab.report.claims.findings import Finding, evaluate, held_in_words
 from defectlab.report.claims.ledger import Claim, load_claims
+from defectlab.report.rules import HOLD_NOTE, RULES_NOTE
+from defectlab.report.tables import ReportTable
 from defectlab.report.verdict import Verdict, combine
 
 
@@ -23,6 +25,28 @@ def scoreboard(rows: pd.DataFrame | None = None, paper: str = "diag") -> pd.Data
             own = [finding for finding in findings if finding.dataset == dataset]
             lines.append(_scoreboard_line(claim, dataset, own))
     return pd.DataFrame(lines)
+
+
+def scoreboard_table(rows: pd.DataFrame, paper: str = "diag", caption: str = "") -> ReportTable:
+    """The scoreboard as a notebook shows it: verdict first, what repeats in every row left out, the untried counted.
+
+    Args:
+        rows: result rows of the run.
+        paper: short name.
+        caption: of the table; one is made where it is empty.
+    """
+    frame = scoreboard(rows, paper)
+    tried = frame[frame["verdict"] != Verdict.NOT_ATTEMPTED.marked]
+    untried = frame[frame["verdict"] == Verdict.NOT_ATTEMPTED.marked]
+    data = sorted(set(tried["dataset"]) - {"any"})
+    shown = tried[["claim", "verdict", "statement", "held", *(["dataset"] if len(data) > 1 else [])]]
+    names = list(dict.fromkeys(untried["claim"]))
+    if names:
+        line = dict.fromkeys(shown, "–") | {"claim": ", ".join(names), "verdict": Verdict.NOT_ATTEMPTED.marked}
+        line["statement"] = f"{len(names)} claim{'s' * (len(names) != 1)} with nothing to try on these rows"
+        shown = pd.concat([shown, pd.DataFrame([line])], ignore_index=True)
+    on = f" on {data[0]}" if len(data) == 1 else ""
+    return ReportTable(shown, caption or f"The claims on trial{on}, on the rows of this run", (HOLD_NOTE, RULES_NOTE))
 
 
 def findings_table(rows: pd.DataFrame, paper: str = "diag") -> pd.DataFrame:
@@ -59,22 +83,14 @@ def _scoreboard_line(claim: Claim, dataset: str, findings: list[Finding]) -> dic
         judged, dataset = Verdict.REPRODUCED, "any"
     else:
         judged = combine([finding.verdict for finding in findings])
-    held = sum(finding.verdict in (Verdict.REPRODUCED, Verdict.PARTLY) for finding in findings)
-    attempted = sum(finding.verdict != Verdict.NOT_ATTEMPTED for finding in findings)
+    tried = [finding for finding in findings if finding.verdict != Verdict.NOT_ATTEMPTED]
     return {
         "claim": claim.id,
+        "verdict": judged.marked,
         "statement": claim.statement,
         "where": claim.where,
         "tested": claim.tested,
         "dataset": dataset,
-        "held": _held(held, attempted, len(claim.relations)) if claim.relations else "in every build",
-        "verdict": judged.marked,
+        "held": held_in_words(tried, len(claim.relations)) if claim.relations else "in every build",
         "remark": claim.remark,
     }
-
-
-def _held(held: int, attempted: int, claimed: int) -> str:
-    """How many orderings hold, in words: of those that could be tried, and how many the paper claims."""
-    if not attempted:
-        return f"none of {claimed} orderings tried"
-    return f"{held} of {attempted} orderings tried" + (f"; {claimed} are claimed" if claimed != attempted else "")

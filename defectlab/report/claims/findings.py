@@ -60,6 +60,21 @@ def verdict(claim: Claim, rows: pd.DataFrame, dataset: str) -> Verdict:
     return combine([finding.verdict for finding in evaluate(claim, rows) if finding.dataset == dataset])
 
 
+def held_in_words(tried: Sequence[Finding], claimed: int) -> str:
+    """How many orderings hold, of how many that the paper claims, and how many could be tried.
+
+    Args:
+        tried: findings on the orderings that could be tried; those of several settings count once a setting.
+        claimed: orderings of the claim.
+    """
+    held = sum(finding.verdict in (Verdict.REPRODUCED, Verdict.PARTLY) for finding in tried)
+    settings = len({finding.dataset for finding in tried})
+    if settings > 1:
+        orderings = len({finding.relation for finding in tried})
+        return f"{held} of {len(tried)} tried: {orderings} of {claimed} claimed, in {settings} settings"
+    return f"{held} of {claimed} claimed, {len(tried) or 'none'} tried"
+
+
 def _finding(claim: Claim, dataset: str, relation: Relation, rows: pd.DataFrame) -> Finding:
     sides = (relation.left, relation.right)
     own = [_rows_of(side, relation.metric, rows) for side in sides]
