@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from defectlab.files import fingerprint, slug, write_text
+from defectlab.kernels import execute_notebook
 from defectlab.paths import absolute, checkout_dir, runs_dir
 from defectlab.results import read_results
 from defectlab.runs import latest_run
-
-KERNEL = "python3"
 
 
 class NotebookError(ValueError):
@@ -59,18 +57,9 @@ def run_notebook(notebook: str | Path, parameters: Mapping[str, Any], out: str |
 
     source = find_notebook(notebook)
     target = _target(source, parameters, out)
-    # The kernel of this environment, not one of the same name that the user has registered.
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     begun = time.time()
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            dict(parameters),
-            kernel_name=KERNEL,
-            language="python",
-            progress_bar=sys.stderr.isatty(),
-        )
+        execute_notebook(source, target, parameters, progress_bar=sys.stderr.isatty())
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{source.name}: {error.ename}: {error.evalue}\n(all of it in {target})") from error
     html = write_html(target)

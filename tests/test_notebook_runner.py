@@ -46,6 +46,19 @@ def test_a_notebook_that_raises_is_an_error_that_names_it(tiny, tmp_path):
         run_notebook(tiny, {"n_aug": -1}, tmp_path)
 
 
+def test_the_kernel_is_quiet_about_itself_and_its_cells_are_heard(tmp_path):
+    source = "import os, sys\nprint('heard')\nos.write(2, b'a line of a library')\nsys.stderr.write('said')"
+    path = tmp_path / "toy.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    done = subprocess.run(
+        [sys.executable, "-m", "defectlab", "run", str(path), "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "IPKernelApp" not in done.stdout + done.stderr and "encryption" not in done.stdout + done.stderr
+    cell = nbformat.read(tmp_path / "out" / "toy.ipynb", 4).cells[0]
+    assert {output.get("name") for output in cell.outputs} >= {"stdout", "stderr"}
+
+
 def test_a_notebook_that_is_not_there_is_reported_with_those_that_are(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "diag.ipynb").write_text("{}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from defectlab.book.pages import BookError, Page
 from defectlab.files import write_json
+from defectlab.kernels import execute_notebook
 
 ATTEMPTS = 2
 """Kernels that start at one moment may pick one port, and the second dies; finished steps are not computed again."""
@@ -49,21 +50,12 @@ def _execute(page: Page, root: Path) -> str:
     """Executes one notebook into the store; returns what went wrong, or an empty string."""
     import papermill
 
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not the user's of the same name
     page.stored.parent.mkdir(parents=True, exist_ok=True)
     unfinished = page.stored.with_suffix(".running.ipynb")
     begun = time.perf_counter()
     for attempt in range(ATTEMPTS):
         try:
-            papermill.execute_notebook(
-                str(page.source),
-                str(unfinished),
-                dict(page.parameters),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                cwd=str(root),
-            )
+            execute_notebook(page.source, unfinished, page.parameters, progress_bar=False, cwd=str(root))
             break
         except papermill.PapermillExecutionError as error:
             return f"{error.ename}: {error.evalue} (all of it in {unfinished})"

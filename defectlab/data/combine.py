@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 
 from defectlab.data.base import Record, Sample, SurfaceDataset
+from defectlab.data.files import FileDataset
+from defectlab.data.images import image_size
 from defectlab.data.splits import grouped_split
 
 Kind = TypeVar("Kind", bound=SurfaceDataset)
@@ -19,11 +21,11 @@ class JoinedDataset(SurfaceDataset):
     Groups stay as they are: images of two data sets with one group are images of one object.
 
     Args:
-        datasets: at least one, of equal ``size``.
+        datasets: at least one, with images of one size.
+        size: ``(height, width)`` of all images; that of the first data set by default.
     """
 
-    def __init__(self, *datasets: SurfaceDataset) -> None:
-        first = datasets[0]
+    def __init__(self, *datasets: SurfaceDataset, size: tuple[int, int] | None = None) -> None:
         ids = [record.id for dataset in datasets for record in dataset.records]
         unique = len(set(ids)) == len(ids)
         self.origins: dict[str, tuple[SurfaceDataset, Record]] = {}
@@ -37,7 +39,7 @@ class JoinedDataset(SurfaceDataset):
             "+".join(dict.fromkeys(dataset.name for dataset in datasets)),
             "+".join(dict.fromkeys(dataset.split for dataset in datasets)),
             records,
-            first.size,
+            size or datasets[0].size,
             "; ".join(dict.fromkeys(dataset.licence for dataset in datasets if dataset.licence)),
         )
 
@@ -52,18 +54,29 @@ def concatenate(*datasets: SurfaceDataset) -> SurfaceDataset:
 
     Args:
         datasets: at least one; equal names, splits and licences are said once. Where identifiers occur twice, each
-            gets the position of its data set in front.
+            gets the position of its data set in front. A data set of files as they are joins one of a given size
+            where the headers of all its files say that size.
 
     Raises:
         ValueError: if there is none, or if they differ in size.
     """
     if not datasets:
         raise ValueError("concatenate: expected at least one data set, got none")
-    sizes = {dataset.size and tuple(dataset.size) for dataset in datasets}
-    if len(sizes) > 1:
+    sizes = {dataset.size and (int(dataset.size[0]), int(dataset.size[1])) for dataset in datasets}
+    given = sizes - {None}
+    size = next(iter(given), None)
+    if len(given) > 1 or (given and not all(_has_size(dataset, size) for dataset in datasets)):
         found = ", ".join(f"{dataset.name}/{dataset.split} {dataset.size or 'as the files'}" for dataset in datasets)
-        raise ValueError(f"concatenate: expected data sets of one size (height, width), got {found}; load with size=")
-    return JoinedDataset(*datasets)
+        hint = f"size={size}" if len(given) == 1 else "size="
+        raise ValueError(f"concatenate: expected data sets of one size (height, width), got {found}; load with {hint}")
+    return JoinedDataset(*datasets, size=size)
+
+
+def _has_size(dataset: SurfaceDataset, size: tuple[int, int] | None) -> bool:
+    """Whether all images are of a size; of files that keep their own, their headers say so."""
+    if dataset.size is not None:
+        return True  # compared before
+    return isinstance(dataset, FileDataset) and all(image_size(record.path) == size for record in dataset.records)
 
 
 def split_by_group(dataset: Kind, fraction: float, seed: int) -> tuple[Kind, Kind]:

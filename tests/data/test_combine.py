@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_data import write_folder
 
-from defectlab.data import Record, Sample, concatenate, split_by_group
+from defectlab.data import Record, Sample, concatenate, load_dataset, split_by_group
 from defectlab.data.base import MappedDataset
 from defectlab.data.splits import grouped_split
 
@@ -55,6 +56,22 @@ def test_sizes_must_be_equal():
         concatenate(toy(), toy("made", size=(4, 2)))
     with pytest.raises(ValueError, match="expected at least one data set"):
         concatenate()
+
+
+def test_files_of_one_size_join_a_set_of_that_size(tmp_path):
+    photos = load_dataset("folder", "all", write_folder(tmp_path, 3, 1, (24, 16)))
+    joined = concatenate(photos, toy("made", size=(24, 16)))
+    assert (len(joined), joined.size) == (8, (24, 16)) and joined.images().shape == (8, 3, 24, 16)
+    assert concatenate(photos, photos).size is None  # nothing is read that nobody asked for
+    with pytest.raises(ValueError, match=r"folder/all as the files, made/train \(16, 24\); load with size=\(16, 24\)"):
+        concatenate(photos, toy("made", size=(16, 24)))
+
+
+def test_a_set_whose_size_cannot_be_known_cheaply_does_not_join():
+    unknown = toy("drawn")
+    unknown.size = None
+    with pytest.raises(ValueError, match="drawn/train as the files"):
+        concatenate(toy(), unknown)
 
 
 def test_a_part_keeps_groups_whole_and_labels_in_proportion():
