@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
+from typing import TextIO
 
 from defectlab.files import slug
 
@@ -44,6 +46,17 @@ class Pace:
         self.log.info("%s: %s %d of %d%s, %s", self.label, self.unit, done, self.total, more, rest)
 
 
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error at the time of each line: a notebook and a test put another one in its place."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def time_left(seconds: float, done: int, total: int) -> str:
     """What remains of a run, as ``"1:02:03"``, judged by the mean pace so far; ``"?"`` before the first step."""
     return spoken(seconds / done * (total - done)) if done >= 1 else "?"
@@ -66,7 +79,7 @@ def tell(name: str = "defectlab") -> None:
     log, known = logging.getLogger(name), f"progress-{slug(name)}"
     log.setLevel(logging.INFO)
     if all(handler.name != known for handler in log.handlers):
-        handler = logging.StreamHandler()
+        handler = _ToStandardError()
         handler.name = known
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)

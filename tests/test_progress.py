@@ -1,4 +1,6 @@
+import io
 import logging
+import sys
 
 from defectlab import progress
 from defectlab.progress import Pace, spoken, tell
@@ -23,8 +25,18 @@ def test_times_are_spoken_as_hours_minutes_seconds():
 
 
 def test_told_twice_a_line_stands_once(capsys):
-    name = "defectlab.shown"
+    name = "shown_in_a_test"  # not below a logger that another test has told to speak
     tell(name), tell(name)
     logging.getLogger(f"{name}.part").info("one line")
     assert capsys.readouterr().err.count("one line") == 1
     logging.getLogger(name).handlers.clear()
+
+
+def test_lines_go_to_what_is_standard_error_when_they_are_written(monkeypatch):
+    name, first, second = "moved_in_a_test", io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", first)
+    tell(name)
+    monkeypatch.setattr(sys, "stderr", second)
+    logging.getLogger(name).info("a line")
+    logging.getLogger(name).handlers.clear()
+    assert not first.getvalue() and second.getvalue().endswith("a line\n")
