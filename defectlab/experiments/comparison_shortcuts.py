@@ -47,6 +47,7 @@ ROOMS = (
 STRIDE = 4
 """Pixels from one feature to the next: fine texture is what a tell-tale is made of."""
 FOLDS = 4
+DRAWS = 100
 BLUR = 0.7
 """Deviation in pixels of the blur that is planted."""
 PLANTED = "blurred throughout"
@@ -116,11 +117,21 @@ def tell_apart(
         raise ValueError(f"two groups of each kind are needed to judge unseen ones, got {len(set(groups[0]))} "
                          f"and {len(set(groups[1]))}")  # fmt: skip
     scores = np.zeros(len(labels))
-    for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(features, labels, names):
+    for train, test in _parts(labels, names, folds, seed):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
         scores[test] = model.fit(features[train], labels[train]).decision_function(features[test])
     found = bootstrap_interval(auroc, labels, scores, groups=names, n_resamples=300)
     return found.value, found.low, found.high
+
+
+def _parts(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test parts of each fold; drawn again where a training part of few groups lacks a kind."""
+    for draw in range(seed, seed + DRAWS):
+        division = StratifiedGroupKFold(folds, shuffle=True, random_state=draw)
+        parts = list(division.split(labels, labels, groups))
+        if all(len(set(labels[train])) == 2 for train, _ in parts):
+            return parts
+    raise ValueError(f"{DRAWS} divisions into {folds} folds leave one kind out of training; more groups are needed")
 
 
 def shortcuts(params: ComparisonParameters, splits: Splits, images: Images, run: Run) -> ReportTable:

@@ -179,6 +179,16 @@ def test_kinds_that_differ_are_told_apart_and_equal_ones_are_not():
         shortcuts.tell_apart(one, two, (["a"] * 60, groups[1]))
 
 
+def test_every_training_part_holds_both_kinds_however_few_the_groups():
+    labels, groups = np.repeat([0, 1], [9, 3]), np.array([*"aaabbbccc", *"xyy"])
+    for seed in range(20):
+        parts = shortcuts._parts(labels, groups, 2, seed)
+        assert all(set(labels[train]) == {0, 1} and not set(groups[train]) & set(groups[test]) for train, test in parts)
+        assert sorted(i for _, test in parts for i in test) == list(range(12))
+    with pytest.raises(ValueError, match="leave one kind out of training"):
+        shortcuts._parts(np.array([0, 0, 1, 1]), np.array([*"abcc"]), 2, 0)
+
+
 def test_the_checks_give_a_line_for_each_synthesizer_and_one_for_what_is_planted(finished):
     params, splits, makers, run, _ = finished
     made = {
