@@ -14,11 +14,21 @@ import pandas as pd
 from defectlab.results import KEY, read_results
 from defectlab.runs import collect_results
 
+EXAMPLES = """examples:
+  defectlab claims --paper in_and_out
+  defectlab claims --results runs/diag/laptop-8e300f69/results.csv --orderings
+  defectlab claims store runs/diag/laptop-8e300f69 --name mine-real --title "DIAG on mine" --note "a reduced copy"
+"""
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds ``claims`` to the command line."""
     parser = subparsers.add_parser(
-        "claims", help="the papers' claims beside the results of the run store", description=__doc__
+        "claims",
+        help="the papers' claims beside the results of the run store",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--paper", default="diag", help="short name of the paper (default: diag)")
     parser.add_argument(
@@ -26,7 +36,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=Path,
         nargs="+",
         metavar="CSV",
-        help="results.csv of one or more runs; the whole run store by default",
+        help="results.csv of one or more runs; by default those of the paper's own notebook in the run store",
     )
     parser.add_argument("--orderings", action="store_true", help="every ordering that makes up the claims")
     parser.add_argument("--cells", action="store_true", help="every cell of the paper's tables")
@@ -69,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cells:
         _print(_cells(arguments.paper))
         return 0
-    rows = _rows(arguments.results)
+    rows = _rows(arguments.results, arguments.paper)
     if arguments.orderings:
         _print(findings_table(rows, arguments.paper) if len(rows) else pd.DataFrame())
     else:
@@ -78,20 +88,30 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(paths: list[Path] | None) -> pd.DataFrame:
+def _rows(paths: list[Path] | None, paper: str) -> pd.DataFrame:
     if not paths:
-        return _latest(collect_results())
+        return _latest(_own(collect_results(), paper))
     for path in paths:
         if not path.is_file():
             raise ValueError(f"no results file at {path}; each run of a notebook writes one into its run folder")
     return _latest(pd.concat([read_results(path) for path in paths], ignore_index=True))
 
 
+def _own(rows: pd.DataFrame, paper: str) -> pd.DataFrame:
+    """Rows of the paper's notebook, then those that only its study has: other notebooks train the same methods."""
+    parts = [rows[rows["notebook"] == name] for name in (paper, f"{paper}_study")]
+    shared = [column for column in KEY if column != "notebook"]
+    only_study = ~parts[1].set_index(shared).index.isin(parts[0].set_index(shared).index)
+    return pd.concat([parts[0], parts[1][only_study]], ignore_index=True)
+
+
 def _latest(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a value: runs that differ in another parameter only cannot stand in one table."""
     kept = rows.drop_duplicates([*KEY], keep="last")
     if len(kept) < len(rows):
-        print(f"{len(rows) - len(kept)} rows of other runs with the same setting are left out; choose with --results\n")
+        print(
+            f"{len(rows) - len(kept)} rows of other runs with the same setting are left out; choose with --results FILE\n"
+        )
     return kept
 
 

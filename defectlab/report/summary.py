@@ -108,7 +108,7 @@ def require_rows(rows: pd.DataFrame) -> pd.DataFrame:
         first = twice.iloc[0]
         raise ValueError(
             f"{len(twice)} result rows stand twice, first {first['method']} {first['metric']} seed {first['seed']} on "
-            f"{first['dataset']}: pass the rows of one run, or drop the older ones"
+            f"{first['dataset']}: pass the rows of one run (`defectlab claims --results FILE`), or drop the older ones"
         )
     return rows[rows["value"].notna()]
 
@@ -154,6 +154,8 @@ def paired(left: pd.Series, right: pd.Series) -> PairedDifference | None:
 
 
 _SHARES = ("ap", "map", "precision", "recall", "image_auroc", "i-auroc", "pixel", "p-auroc", "aupro", "accuracy")
+_DISTANCES = ("fid", "frechet", "fréchet")
+"""Never below 0. KID is not among them: its estimate is unbiased and may be negative."""
 
 
 def is_share(metric: str) -> bool:
@@ -162,12 +164,14 @@ def is_share(metric: str) -> bool:
 
 
 def shown_ends(summary: SeedSummary, metric: str) -> tuple[float, float]:
-    """Ends of the interval of a mean as tables show them: a share's are cut at 0 and 1, as in the figures.
+    """Ends of the interval of a mean as tables show them: a share's are cut at 0 and 1, a distance's at 0.
 
     Student's interval knows of no bound: that of a few seeds near 1 would end where no value can be.
     """
     ends = summary.interval.low, summary.interval.high
-    return (max(ends[0], 0.0), min(ends[1], 1.0)) if is_share(metric) else ends
+    if is_share(metric):
+        return max(ends[0], 0.0), min(ends[1], 1.0)
+    return (max(ends[0], 0.0), ends[1]) if metric.lower().startswith(_DISTANCES) else ends
 
 
 def mean_and_sd(summary: SeedSummary, digits: int = 2) -> str:

@@ -9,6 +9,7 @@ from defectlab.paths import runs_dir
 from defectlab.report import command
 from defectlab.report.claims import load_claims
 from defectlab.report.verdict import ORDERING_RULE
+from defectlab.runs import collect_results
 
 F6, F7, F8 = load_claims("in_and_out")
 
@@ -64,6 +65,26 @@ def test_the_command_reads_the_run_store_and_says_what_it_leaves_out(rows, capsy
     out = capsys.readouterr().out
     assert out.startswith("15 rows of other runs with the same setting are left out")
     assert "surfaces" in out
+
+
+def test_rows_of_other_notebooks_of_one_book_do_not_stop_the_command(rows, capsys):
+    for notebook, value in (("diag", 0.9), ("in_and_out", 0.1), ("comparison", 0.2), ("diag_study", 0.3)):
+        folder = runs_dir() / notebook / "laptop"
+        folder.mkdir(parents=True)
+        rows.assign(notebook=notebook, value=value).to_csv(folder / "results.csv", index=False)
+    for paper in ("diag", "in_and_out", "ddpm_moco"):
+        assert run_command("--paper", paper) == 0
+        assert "left out" not in capsys.readouterr().out
+    own = command._own(collect_results(), "diag")
+    assert set(own["notebook"]) == {"diag"} and len(own) == len(rows)
+
+
+def test_rows_of_two_files_that_collide_name_the_option(rows, tmp_path):
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file, notebook in zip(files, ("diag", "in_and_out"), strict=True):
+        rows.assign(notebook=notebook).to_csv(file, index=False)
+    with pytest.raises(ValueError, match="stand twice.*--results FILE"):
+        run_command("--results", *files)
 
 
 @pytest.mark.parametrize("paper", ["diag", "in_and_out", "ddpm_moco", "student_teacher"])

@@ -43,3 +43,11 @@ def test_no_table_of_stored_runs_shows_a_share_outside_its_range(paper):
         for interval in shares["interval"]:
             ends = [float(end) for end in interval.split(" to ")] if " to " in interval else []
             assert all(0 <= end <= top for end in ends), (table.caption, interval)
+
+
+@pytest.mark.parametrize("metric", ["fid_64", "FID_192", "frechet", "frechet_real"])
+def test_the_interval_of_a_distance_ends_at_zero_and_has_no_upper_bound(metric):
+    summary = summarise([0.1, 5.0])
+    assert summary.interval.low < 0
+    assert shown_ends(summary, metric) == (0.0, summary.interval.high)
+    assert shown_ends(summary, "kid") == (summary.interval.low, summary.interval.high)  # unbiased: may be negative
