@@ -10,6 +10,7 @@ import nbformat
 
 from defectlab.book.pages import BookError, Page
 from defectlab.book.running import with_run_block
+from defectlab.book.strips import name_source
 
 SOURCES = ("_config.yml", "book", "CHANGELOG.md", "CITATION.cff", "LICENSE", "defectlab")
 
@@ -28,6 +29,7 @@ def stage(root: Path, folder: Path, pages: Sequence[Page]) -> None:
         notebook = nbformat.read(page.stored, as_version=4)
         if page.is_fresh:
             notebook = with_prose(notebook, nbformat.read(page.source, as_version=4))
+        name_source(notebook, page.is_fresh)
         carry_figures(notebook, page.name)
         with_run_block(notebook, page)
         if not page.is_fresh:

@@ -29,7 +29,7 @@ from defectlab.experiments.held_images import HeldImages
 from defectlab.provenance import papermill_command
 from defectlab.report.contrastive_plots import class_faces
 from defectlab.report.contrastive_setting import V_16, ContrastiveSetting
-from defectlab.report.tables import ReportTable
+from defectlab.report.tables import EXPORT_NOTE, ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 from defectlab.synthesis.diffusion.classical import ClassicalSettings
@@ -158,7 +158,8 @@ def export(params: DdpmMocoParameters, made: SyntheticSet) -> ReportTable:
     A second call writes what is missing.
     """
     if not params.out:
-        return ReportTable(pd.DataFrame(columns=["images", "folder"]), "Images that were written")
+        nothing = pd.DataFrame(columns=["images", "folder"])
+        return ReportTable(nothing, "Images that were written", (EXPORT_NOTE,))
     folder = Path(params.out).expanduser()
     settings = {"contents": contents(made)}
     collect(lambda indices: [made.items[i] for i in indices], len(made), name=made.name, settings=settings, out=folder)

@@ -22,7 +22,7 @@ from defectlab.files import slug
 from defectlab.report.identity import method
 from defectlab.report.localisation_setting import LocalisationSetting
 from defectlab.report.provenance_strip import Provenance
-from defectlab.report.tables import ReportTable
+from defectlab.report.tables import EXPORT_NOTE, ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis import store
 from defectlab.synthesis.base import SyntheticSet
@@ -174,7 +174,7 @@ def export_images(params: StudentTeacherParameters, units: Units, sets: Sets) ->
             keep_normal(folder, number, pixels(normals, number))
         lines.append({"model": name, "content": content, "seed": seed, "folder": str(folder)})
     frame = pd.DataFrame(lines, columns=["model", "content", "seed", "folder"])
-    return ReportTable(frame, "Triplets that were written")
+    return ReportTable(frame, "Triplets that were written", () if lines else (EXPORT_NOTE,))
 
 
 def _from(made: SyntheticSet) -> store.Make:

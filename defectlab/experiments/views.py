@@ -103,6 +103,12 @@ def provenance(params: ExperimentParameters, run: Run) -> Provenance:
     )
 
 
+CHANGED_NOTE = (
+    "changed: share of the mask's pixels that really differ from the image painted on, by more grey levels than the "
+    "method's threshold; near zero the model painted nothing that can be seen."
+)
+
+
 def parts_table(splits: Splits) -> ReportTable:
     """Images of each part by class."""
     return ReportTable(splits.table().reset_index(), "Images by part and class")
@@ -113,7 +119,8 @@ def records_table(made: SyntheticSet, n: int = 5) -> ReportTable:
     columns = ["index", "prompt", "source", "mask_id", "area", "changed", "noise_seed", "model", "adapter", "generated"]
     records = pd.DataFrame([item.record for item in made.items[:n]])
     caption = f"{method(made.name).name}: the first images, and how each was made"
-    return ReportTable(records[[name for name in columns if name in records]], caption)
+    shown = [name for name in columns if name in records]
+    return ReportTable(records[shown], caption, (CHANGED_NOTE,) if "changed" in shown else ())
 
 
 def augmented(params: ExperimentParameters) -> tuple[str, ...]:
@@ -176,7 +183,7 @@ def export_images(
 ) -> ReportTable:
     """Writes the images of the paper's method, every seed, where ``out`` says; the table lists the folders.
 
-    It is empty where ``out`` is. A second call writes what is missing.
+    Where ``out`` is empty it has no row, and says so. A second call writes what is missing.
 
     Args:
         params: ``out`` is read.
@@ -197,7 +204,8 @@ def export_images(
         if layout:
             laid_out = export(made, folder / layout, layout, normals=splits.normals)
             lines.append({"seed": seed, "layout": layout, "folder": str(laid_out)})
-    return ReportTable(pd.DataFrame(lines, columns=["seed", "layout", "folder"]), "Images that were written")
+    frame = pd.DataFrame(lines, columns=["seed", "layout", "folder"])
+    return ReportTable(frame, "Images that were written", () if lines else (tables.EXPORT_NOTE,))
 
 
 def _from(made: SyntheticSet) -> store.Make:

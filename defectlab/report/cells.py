@@ -40,10 +40,10 @@ def cell_line(
         "method": method(key).name,
         "n_aug": n_aug,
         "metric": column,
+        "verdict": "–" if verdict is None else verdict.marked,  # before what a narrow screen cuts off
         "paper": paper,
         **our_cells(ours, column),
         "protocol": protocol,
-        "verdict": "–" if verdict is None else verdict.marked,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import pandas as pd
@@ -217,16 +218,30 @@ def _above(difference: PairedDifference | None) -> str:
 
 def _order_of(rows: pd.DataFrame, detector: str, names: list[str], metric: str) -> str:
     pairs = list(combinations(names, 2))
-    told = 0
-    for better, worse in pairs:
-        sides = [by_seed(rows, method=cell_name(name, detector), metric=metric) for name in (better, worse)]
-        told += verdict(paired(*sides)) == ABOVE
+    told = [pair for pair in pairs if _told(rows, detector, pair, metric)]
     order = _written(rows, detector, names, metric)
     seeds = rows["seed"].nunique()
-    count = f"{told} of {len(pairs)} pair{'s' * (len(pairs) != 1)}"
-    survives = "the order stands" if told == len(pairs) else "the rest may change with other seeds"
+    count = f"{len(told)} of {len(pairs)} pair{'s' * (len(pairs) != 1)}"
+    survives = "the order stands" if len(told) == len(pairs) else "the rest may change with other seeds"
     survives = "no order is shown" if not told else survives
-    return f"{detector_title(detector)}: {order}; {seeds} seed{'s' * (seeds != 1)} tell {count} apart, {survives}."
+    said = f"{seeds} seed{'s' * (seeds != 1)} tell {count} apart{_pairs(told, pairs)}"
+    return f"{detector_title(detector)}: {order}; {said}, {survives}."
+
+
+def _told(rows: pd.DataFrame, detector: str, pair: tuple[str, str], metric: str) -> bool:
+    """True where the seeds show that the first of a pair is above the second."""
+    sides = [by_seed(rows, method=cell_name(name, detector), metric=metric) for name in pair]
+    return verdict(paired(*sides)) == ABOVE
+
+
+def _pairs(told: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> str:
+    """In brackets the pairs that are told apart, or the fewer that are not; nothing where that is all of them."""
+    rest = [pair for pair in pairs if pair not in told]
+    if not told or not rest:
+        return ""
+    if len(rest) < len(told):
+        return f" (all but {', '.join(f'{method(a).name} and {method(b).name}' for a, b in rest)})"
+    return f" ({', '.join(f'{method(a).name} above {method(b).name}' for a, b in told)})"
 
 
 def _written(rows: pd.DataFrame, detector: str, names: list[str], metric: str) -> str:

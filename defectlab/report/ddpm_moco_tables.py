@@ -193,7 +193,7 @@ def _paper_and_ours(
     judged = summary if len(evidence(rows)) else None
     # The paper's images are private: no data of ours are the same.
     said = "–" if paper is None else of_cell(paper, judged, comparable=False).marked
-    return {"paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary, metric), "verdict": said}
+    return {"verdict": said, "paper": "–" if paper is None else f"{paper:.{digits}f}", **our_cells(summary, metric)}
 
 
 def _chosen(rows: pd.DataFrame, setting: ContrastiveSetting | str | None) -> list[ContrastiveSetting]:

@@ -25,7 +25,8 @@ class Provenance:
         seconds: wall-clock time of the whole run.
         commit: commit of the package, short.
         command: line that makes it again.
-        stored: name of a stored profile when the values come from an earlier, larger run; empty for this build's.
+        stored: name of a stored profile when the values come from an earlier, larger run; empty for this
+            run's, which the book names by its build or its commit, see `defectlab.book.strips`.
     """
 
     profile: str
@@ -40,7 +41,7 @@ class Provenance:
     def fields(self) -> dict[str, str]:
         """Label to text, in the order of the strip."""
         seeds = ", ".join(str(seed) for seed in self.seeds)
-        source = f"stored run {self.stored}" if self.stored else "this build"
+        source = f"stored run {self.stored}" if self.stored else "this run"
         return {
             "From": source,
             "Profile": SMOKE_TEXT if self.profile == "smoke" else self.profile,

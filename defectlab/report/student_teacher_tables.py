@@ -136,12 +136,12 @@ def _line(
         "category": row,
         "method": method(key).name,
         "metric": column,
+        "verdict": verdict,  # before what a narrow screen cuts off
         "paper": paper,
         "whose number": source,
         **per_cent(ours),
         **(about if ours else dict.fromkeys(about, "–")),
         "definition": PROTOCOL[METRICS[column]],
-        "verdict": verdict,
     }
 
 

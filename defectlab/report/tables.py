@@ -39,6 +39,8 @@ _DETECTION_NOTE = (
 _FIDELITY_NOTE = "The paper states neither the number of images nor their size; lower is nearer."
 
 
+EXPORT_NOTE = "Set `-p out FOLDER` to export them."
+"""Said under the last table of a notebook that was given no folder."""
 LONG = 40
 """Characters from which a cell of a table is a sentence."""
 
@@ -58,10 +60,20 @@ class ReportTable:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.frame.empty:
+            return "\n".join(self._without_rows)
         body = self.frame.to_string(index=False, na_rep="–")
         return "\n".join([self.caption, "", body, "", *self.notes])
 
+    @property
+    def _without_rows(self) -> tuple[str, ...]:
+        """What stands in place of a table without rows: that there is nothing, then its notes; never a head alone."""
+        return f"{self.caption}: none.", *self.notes
+
     def _repr_html_(self) -> str:
+        if self.frame.empty:
+            said = "".join(f"<p>{_html_text(note)}</p>" for note in self._without_rows)
+            return f'<div class="defectlab-notes">{said}</div>'
         head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in self.frame.columns)
         body = "".join(f"<tr>{_html_row(list(row))}</tr>" for row in self.frame.itertuples(index=False))
         notes = "".join(f"<p>{_html_text(note)}</p>" for note in self.notes)

@@ -186,7 +186,10 @@ def test_base_rates_are_those_of_the_test_images(data, trained):
 def test_exported_images_lie_where_out_says(made, tmp_path):
     params = resolved(out=str(tmp_path / "made"))
     assert [len(ddpm_moco.export(params, made).frame) for _ in range(2)] == [1, 1]
-    assert ddpm_moco.export(resolved(), made).frame.empty
+    nothing = ddpm_moco.export(resolved(), made)
+    assert (
+        nothing.frame.empty and str(nothing) == "Images that were written: none.\nSet `-p out FOLDER` to export them."
+    )
     assert len(list((tmp_path / "made" / "images").glob("*.png"))) == 40
 
 

@@ -104,6 +104,8 @@ def test_the_papers_table_is_that_of_the_regime(setting, make_params, regime, nu
 
 def test_records_show_how_the_first_images_were_made(setting):
     table = views.records_table(setting[2]["diag", 0].train, n=2).frame
+    assert "changed" in table
+    assert views.records_table(setting[2]["diag", 0].train).notes[0].startswith("changed: share of the mask's pixels")
     assert len(table) == 2 and set(table["prompt"]) <= set(setting[0].descriptions) | {"a crack", "a scratch"}
 
 
@@ -141,6 +143,11 @@ def test_a_second_export_of_the_same_images_changes_nothing_and_of_others_is_ref
 
 def test_nothing_is_exported_unless_it_is_asked_for(setting):
     assert exported(setting).empty
+    params, splits, synthetics, _ = setting
+    assert (
+        str(views.export_images(params, splits, synthetics))
+        == "Images that were written: none.\nSet `-p out FOLDER` to export them."
+    )
 
 
 def test_real_images_are_loaded_as_they_were_for_the_run(setting):

@@ -203,7 +203,7 @@ def test_the_run_that_is_open_stands_under_its_figure_in_one_line(rows, tmp_path
     figure, made = shown
     assert "image/png" in figure and list(made) == ["text/html", "text/plain"]
     commit = run.provenance()["commit"]
-    line = f"this build · laptop profile · seeds 0, 2 · cpu (two &amp; more) · commit {commit} · 0.0 min"
+    line = f"this run · laptop profile · seeds 0, 2 · cpu (two &amp; more) · commit {commit} · 0.0 min"
     assert made["text/html"].startswith(f'<div class="defectlab-made">{line} · <a href="#made-by">command</a>')
     assert "papermill notebooks/diag.ipynb" in made["text/plain"]
 
@@ -261,7 +261,7 @@ def test_a_figure_without_alt_text_is_an_error():
 
 def test_the_provenance_strip_tells_a_stored_run_from_this_build():
     made = Provenance("laptop", "surfaces", [0, 1], "cpu", 90, "abc1234", "papermill notebooks/diag.ipynb out.ipynb")
-    assert str(made).startswith("From: this build | Profile: laptop | Data: surfaces | Seeds: 0, 1 | Device: cpu")
+    assert str(made).startswith("From: this run | Profile: laptop | Data: surfaces | Seeds: 0, 1 | Device: cpu")
     assert "Minutes: 1.5" in str(made)
     assert "<code>papermill notebooks/diag.ipynb out.ipynb</code>" in made._repr_html_()
     stored = Provenance("paper", "ksdd2", [0], "gpu", 90, "abc1234", "x", stored="ksdd2-paper")

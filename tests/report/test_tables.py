@@ -165,3 +165,17 @@ def test_a_sentence_in_a_cell_keeps_a_readable_width():
 )
 def test_a_reader_is_told_a_metric_in_words(metric, words):
     assert plain(metric) == words
+
+
+def test_a_table_without_rows_is_a_sentence_and_no_head():
+    frame = pd.DataFrame(columns=["seed", "folder"])
+    told = ReportTable(frame, "Images that were written", ("Set `-p out FOLDER`.",))
+    assert str(told) == "Images that were written: none.\nSet `-p out FOLDER`."
+    said = "<p>Images that were written: none.</p><p>Set <code>-p out FOLDER</code>.</p>"
+    assert told._repr_html_() == f'<div class="defectlab-notes">{said}</div>'
+    assert str(ReportTable(frame, "Differences")) == "Differences: none."
+
+
+def test_the_verdict_stands_before_the_values(rows):
+    columns = list(detection_table(rows, "zero_shot", 100).frame)
+    assert columns[:5] == ["method", "n_aug", "metric", "verdict", "paper"] and columns[-1] == "protocol"
