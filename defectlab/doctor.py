@@ -144,7 +144,13 @@ def render(report: Mapping[str, Any]) -> str:
 
 def register(subparsers: Any) -> None:
     """Add ``defectlab doctor``."""
-    parser = subparsers.add_parser("doctor", help="what this machine has", description=__doc__)
+    parser = subparsers.add_parser(
+        "doctor",
+        help="what this machine has",
+        description=__doc__,
+        epilog="examples:\n  defectlab doctor\n  defectlab doctor --json > machine.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(handler=_doctor)
 

@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 import sys
 import types
@@ -95,3 +96,20 @@ def test_every_command_is_there_and_has_help(name, capsys):
 def test_help_imports_no_command_and_no_torch():
     code = "import sys; from defectlab.cli import build_parser; build_parser(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["data", "data list", "data check", "data where", "detect", "detect train", "detect apply", "encoder", "teacher",
+     "doctor", "claims", "synthesise", "fine-tune"],
+)  # fmt: skip
+def test_help_of_a_command_has_an_example_that_it_understands(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([*words.split(), "--help"])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    examples = [line for line in lines if line.startswith(f"defectlab {words}")]
+    assert examples
+    command = words.split()[0]
+    for example in examples:
+        given = shlex.split(example.split("#")[0].split(">")[0])[1:]
+        assert cli.build_parser(command).parse_args(given).handler

@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 
 
 NOT_FOUND = "not found"
+EXAMPLES = {
+    "list": "  defectlab data list\n",
+    "check": "  defectlab data check folder --root photos --datasheet datasheet.md\n",
+    "where": "  defectlab data where ksdd2\n",
+}
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds ``data`` to the command line."""
-    parser = subparsers.add_parser("data", help="list, check and locate data sets", description=__doc__)
+    parser = subparsers.add_parser(
+        "data",
+        help="list, check and locate data sets",
+        description=__doc__,
+        epilog="examples:\n" + "".join(EXAMPLES.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_list(commands)
     _add_check(commands)
@@ -27,13 +38,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("list", help="every data set: title, licence, counts, found where")
+    parser = _with_example(commands, "list", "every data set: title, licence, counts, found where")
     parser.set_defaults(handler=show_list)
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "check the files: counts, sizes, copies, masks, stray and unreadable files; exit code 1 on errors"
-    parser = commands.add_parser("check", help=text, description=text)
+    parser = _with_example(commands, "check", text)
     parser.add_argument("name", metavar="NAME", help="as in `defectlab data list`; folder for your own images")
     parser.add_argument("--root", type=Path, metavar="DIR", help="its folder, or one that holds it")
     parser.add_argument(
@@ -47,9 +58,21 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_where(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("where", help="where data sets lie, and how to get those that are not there")
+    parser = _with_example(commands, "where", "where data sets lie, and how to get those that are not there")
     parser.add_argument("name", metavar="NAME", nargs="?", help="one data set; all by default")
     parser.set_defaults(handler=where)
+
+
+def _with_example(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"example:\n{EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def show_list(arguments: argparse.Namespace) -> int:

@@ -90,7 +90,9 @@ def open_dataset(
         require_choice(f"option of {name}", option, known)
     place = {} if entry.made else {"root": root}
     if entry.made and root is not None and str(root):
-        raise ValueError(f"root: {name} is made by the program and reads no files, got {root}; leave it empty")
+        raise ValueError(
+            f"data_root (root=): {name} is made by the program and reads no files, got {root}; leave it empty"
+        )
     if entry.made and split == "all":
         return _train_and_test(loader, checked_size(size), options)
     return loader(split=split, size=checked_size(size), **place, **options)
@@ -160,7 +162,7 @@ def require_choice(what: str, given: object, known: Iterable[str]) -> None:
     if given in choices:
         return
     near = get_close_matches(str(given), choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"unknown {what} {given!r}{hint} Known: {', '.join(choices) or 'none'}")
 
 

@@ -13,6 +13,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "encoder",
         help="train the small encoder of surfaces, from procedural images alone",
         description=f"{__doc__} The same command goes on where an interrupted one stopped.",
+        epilog="example:\n  defectlab encoder --out encoder --steps 2000",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training_command.add_options(parser, "the encoder")
     add = parser.add_argument

@@ -57,7 +57,7 @@ def aupro_by_definition(masks: Maps, scores: Maps, name: str = "mvtec_ad", fpr_l
     """
     if name not in DEFINITIONS:
         near = get_close_matches(name, DEFINITIONS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ValueError(f"unknown definition of AUPRO {name!r}{hint} Known: {', '.join(DEFINITIONS)}")
     require_fpr("fpr_limit", fpr_limit)
     mask_list, score_list = as_maps(masks, scores)

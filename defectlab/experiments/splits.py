@@ -11,6 +11,9 @@ from defectlab.data import SurfaceDataset, load_dataset, split_by_group
 from defectlab.data.files import FileDataset, require_readable
 from defectlab.experiments.experiment_parameters import ExperimentParameters
 
+FEW = 5
+"""Test images of a class below which one image moves every number by more than anything that is compared."""
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -44,6 +47,17 @@ class Splits:
             for name, part in parts.items()
         ]
         return pd.DataFrame(rows).set_index("part")
+
+    @property
+    def few(self) -> tuple[str, ...]:
+        """A sentence for each class with fewer than `FEW` test images, for the tables of their results."""
+        counts = {"defective": int(self.test.labels.sum()), "normal": int((self.test.labels == 0).sum())}
+        return tuple(
+            f"Too few to say: {n} {what} test image{'s' * (n != 1)}, fewer than {FEW}. AP and its interval, which is "
+            "over seeds on these same images, say nothing of other images, also where they are 1."
+            for what, n in counts.items()
+            if n < FEW
+        )
 
 
 def load_splits(params: ExperimentParameters) -> Splits:

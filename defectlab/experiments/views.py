@@ -111,7 +111,7 @@ CHANGED_NOTE = (
 
 def parts_table(splits: Splits) -> ReportTable:
     """Images of each part by class."""
-    return ReportTable(splits.table().reset_index(), "Images by part and class")
+    return ReportTable(splits.table().reset_index(), "Images by part and class", splits.few)
 
 
 def records_table(made: SyntheticSet, n: int = 5) -> ReportTable:

@@ -109,9 +109,8 @@ def _latest(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a value: runs that differ in another parameter only cannot stand in one table."""
     kept = rows.drop_duplicates([*KEY], keep="last")
     if len(kept) < len(rows):
-        print(
-            f"{len(rows) - len(kept)} rows of other runs with the same setting are left out; choose with --results FILE\n"
-        )
+        n = len(rows) - len(kept)
+        print(f"{n} rows of other runs with the same setting are left out; choose with --results FILE\n")
     return kept
 
 

@@ -16,5 +16,5 @@ def unknown_choice(what: str, given: object, known: Iterable[str]) -> ValueError
     """
     names = list(known)
     near = get_close_matches(str(given), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return ValueError(f"unknown {what} {given!r}{hint} Known: {', '.join(names)}")

@@ -139,3 +139,10 @@ def test_reading_a_mask_of_another_size_is_an_error_even_if_it_changed_after_loa
     picture(tmp_path / "masks" / "a.png", (9, 9))
     with pytest.raises(ImageError, match="differ in size"):
         dataset[0]
+
+
+def test_a_name_far_from_all_that_are_known_ends_its_sentence():
+    with pytest.raises(ValueError, match=r"unknown data set 'zzz'\. Known: surfaces"):
+        load_dataset("zzz")
+    with pytest.raises(ValueError, match="data_root .*surfaces is made by the program"):
+        load_dataset("surfaces", "train", "anywhere")

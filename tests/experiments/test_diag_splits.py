@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 from small_data import write_folder
 
+from defectlab.data import concatenate, load_dataset
 from defectlab.data.images import ImageError
-from defectlab.experiments.splits import load_splits, real_positives
+from defectlab.experiments.splits import Splits, load_splits, real_positives
+from defectlab.experiments.views import parts_table
 
 
 def ids(dataset):
@@ -115,3 +117,21 @@ def test_a_folder_without_normal_images_is_refused(make_params, tmp_path):
 def test_a_folder_that_is_not_there_is_named(make_params, tmp_path):
     with pytest.raises(FileNotFoundError, match="data_root: .*nowhere is not there"):
         load_splits(make_params(data_root=str(tmp_path / "nowhere")))
+
+
+def test_a_class_with_fewer_than_five_test_images_is_said_to_be_too_few():
+    whole = load_dataset("surfaces", "test", scale=0.1)
+    normal, defective = (whole.subset(normal=kind, defective=not kind) for kind in (True, False))
+
+    def few(n_normal, n_defective):
+        test = concatenate(normal.subset(indices=range(n_normal)), defective.subset(indices=range(n_defective)))
+        splits = Splits(whole, whole, test)
+        assert parts_table(splits).notes == splits.few
+        return splits.few
+
+    assert few(5, 5) == ()
+    (note,) = few(5, 1)
+    assert note.startswith("Too few to say: 1 defective test image, fewer than 5.")
+    assert [note.split(",")[0] for note in few(2, 4)] == [
+        "Too few to say: 4 defective test images", "Too few to say: 2 normal test images"
+    ]  # fmt: skip

@@ -13,6 +13,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "teacher",
         help="train the small ViT of surfaces, from procedural images alone",
         description=f"{__doc__} The same command goes on where an interrupted one stopped.",
+        epilog="example:\n  defectlab teacher --out teacher --steps 2000 --seed 1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     training_command.add_options(parser, "the ViT")
     add = parser.add_argument
