@@ -12,7 +12,7 @@ from defectlab.report.verdict import Verdict, is_comparable
 
 OURS_NOTE = (
     "ours: mean ± standard deviation over seeds; interval: 95 %, Student, over seeds, cut at 0 and 1 where the metric "
-    "lies between them."
+    "lies between them, and at 0 where it is a distance."
 )
 
 
