@@ -83,9 +83,7 @@ def test_the_book_has_four_parts_and_appendices_and_every_chapter_once():
     assert {f"notebooks/{name}" for name in NOTEBOOKS} <= set(ENTRIES)
 
 
-PAGES = {"why": ["book/why"]} | {
-    name: [f"book/{name.replace('_', '-')}", f"notebooks/{name}"] for name in PAPERS
-}
+PAGES = {"why": ["book/why"]} | {name: [f"book/{name.replace('_', '-')}", f"notebooks/{name}"] for name in PAPERS}
 
 
 @pytest.mark.parametrize("chapter", PAGES)
