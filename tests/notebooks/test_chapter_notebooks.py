@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+import pandas as pd
 import pytest
 
 from defectlab.check import NOTEBOOKS as CHAPTERS
@@ -55,6 +56,7 @@ def test_a_chapter_runs_and_its_figures_and_solutions_stand(bench):
     assert len(set(names)) == len(names) >= 2
     assert all(name.startswith(f"fig-{chapter}-") for name in names)
     assert all(alt.endswith("not a result.") and caption for _, alt, caption in ran.figures)
+    assert not any(isinstance(value, pd.DataFrame) for value in ran.ends)  # a page needs a caption: ReportTable
     checked = [name for name, exercise in exercises(chapter).items() if not exercise.is_open]
     assert [verdict.name for verdict in ran.verdicts] == checked
     assert all(verdict.right for verdict in ran.verdicts), [str(v) for v in ran.verdicts if not v.right]
