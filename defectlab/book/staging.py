@@ -98,7 +98,8 @@ def carry_figures(notebook: nbformat.NotebookNode, name: str) -> None:
 
 
 def _without_code(outputs: list[nbformat.NotebookNode], name: str) -> nbformat.NotebookNode:
-    return nbformat.v4.new_code_cell("", id=name, metadata={"tags": ["remove-input"]}, outputs=outputs)
+    # A comment, not nothing: the page builder leaves out cells without a source, and their outputs with them.
+    return nbformat.v4.new_code_cell("# below", id=name, metadata={"tags": ["remove-input"]}, outputs=outputs)
 
 
 def _stale_notice() -> nbformat.NotebookNode:

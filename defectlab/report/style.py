@@ -23,7 +23,7 @@ from defectlab.runs import Run, current_run
 
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
-MOST_PIXELS = 2_000_000
+MOST_PIXELS = 1_500_000
 """Pixels of a figure at most; a page shows about half a million."""
 
 

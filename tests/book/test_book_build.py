@@ -18,16 +18,21 @@ ROOT = Path(defectlab.__file__).resolve().parent.parent
 CELLS = """\
 profile = "laptop"  # smoke or laptop
 ---
+from dataclasses import replace
 import pandas as pd
 from defectlab.report.plots import ap_points
+from defectlab.report.provenance_strip import Provenance
 from defectlab.report.style import show
 from defectlab.report.tables import results_table
 rows = pd.DataFrame({"method": ["diag", "diag"], "dataset": "surfaces", "regime": "zero_shot", "n_aug": 100,
                      "seed": [0, 1], "metric": "ap_step", "value": [0.5, 0.6], "profile": profile})
 ---
-show(ap_points(rows, profile=profile), caption="AP by seed.", name="fig-toy-ap")
+made = Provenance(profile, "surfaces", [0, 1], "cpu", 60, "abc1234", "papermill toy.ipynb out.ipynb")
+show(replace(ap_points(rows, profile=profile), made=made), caption="AP by seed.", name="fig-toy-ap")
 ---
 results_table(rows)
+---
+made
 """
 
 
@@ -137,6 +142,15 @@ def test_a_figure_of_a_notebook_has_its_computed_alt_text_caption_and_number(pag
     assert "AP by seed." in figure.figcaption.text
     number = re.search(r"Fig\. \d[\d.]*", figure.figcaption.text).group()
     assert number in page.article.p.text  # {numref}
+
+
+def test_under_a_figure_of_a_notebook_stands_what_made_it(pages):
+    for name, page in pages[0].items():
+        if name.startswith("notebooks/"):
+            (line,) = page.article.select(".defectlab-made")
+            assert line.text.startswith("this build ·") and "commit abc1234" in line.text
+            assert line.find_previous("figure") and "# below" not in page.article.text
+            assert "papermill toy.ipynb out.ipynb" in page.find(id="made-by").text  # where the line leads
 
 
 def test_tables_have_headers_and_captions(pages):

@@ -41,7 +41,7 @@ def test_what_stands_below_a_figure_is_not_labelled_like_it():
     book.carry_figures(notebook, "notebooks/n")
     figure, below = notebook.cells
     assert [list(output.data) for output in figure.outputs] == [["image/png"]]
-    assert below.outputs == [made] and below.source == "" and below.metadata["tags"] == ["remove-input"]
+    assert below.outputs == [made] and below.source and below.metadata["tags"] == ["remove-input"]
     assert "mystnb" not in below.metadata and below.id == "a-below"
     nbformat.validate(notebook)
 
