@@ -23,8 +23,10 @@ from defectlab.runs import Run, current_run
 
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
-MOST_PIXELS = 1_500_000
+MOST_PIXELS = 2_000_000
 """Pixels of a figure at most; a page shows about half a million."""
+MOST_BYTES = 1_000_000
+"""Bytes of a figure in all its colours; a heavier one, which is a grid of photographs, gets a palette."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,17 @@ def _made_now(run: Run) -> Provenance:
 def png(figure: Figure) -> str:
     """The figure as base64 PNG, byte-identical for equal figures; one of many pixels has fewer dots an inch.
 
-    Photographs hardly compress, and a page with several grids of them has to stay below three megabytes.
+    Photographs hardly compress, and a page with several grids of them has to stay below three megabytes. So a heavy
+    figure gets a palette of 256 colours, which moves a pixel by one or two grey levels in the mean.
     """
     drawn, small = io.BytesIO(), io.BytesIO()
     with styled():
         inches = float(np.prod(figure.get_size_inches()))
         dots = min(float(plt.rcParams["savefig.dpi"]), (MOST_PIXELS / inches) ** 0.5)
         figure.savefig(drawn, format="png", dpi=dots, metadata={"Software": None})
-    Image.open(drawn).convert("RGB").save(small, format="png", optimize=True)  # the ground is opaque
+    image = Image.open(drawn).convert("RGB")  # the ground is opaque
+    image.save(small, format="png", optimize=True)
+    if small.tell() > MOST_BYTES:
+        small = io.BytesIO()
+        image.quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     return base64.b64encode(small.getvalue()).decode("ascii")
