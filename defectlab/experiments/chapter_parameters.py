@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,23 +40,12 @@ def begin(schema: type[C], namespace: Mapping[str, Any], chapter: str) -> tuple[
     return params, Run.open(params.runs or None, chapter, params, str(describe(device)))
 
 
-def end(params: ChapterParameters, run: Run, data: str, seeds: Sequence[int] = ()) -> Provenance:
+def end(run: Run, data: str = "") -> Provenance:
     """Closes the run and gives the strip that says what made the numbers of the page.
 
     Args:
-        params: of the notebook.
         run: that `begin` opened.
-        data: what the numbers were computed on, in a few words.
-        seeds: of several trainings; the one seed of the parameters by default.
+        data: what the numbers were computed on, in a few words; by default the data set of its parameters.
     """
     run.finish()
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=data,
-        seeds=list(seeds) or [params.seed],
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
+    return Provenance.of(run, data)

@@ -17,7 +17,6 @@ from defectlab.experiments.splits import Splits
 from defectlab.report.comparison_setting import REFERENCE, WITHOUT_MASKS, detector_title
 from defectlab.report.grids import GridRow
 from defectlab.report.identity import method
-from defectlab.report.provenance_strip import Provenance
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
 
@@ -102,20 +101,6 @@ def image_differences(params: ComparisonParameters, run: Run, n_resamples: int =
     columns = ["detector", "difference", "mean", "95 % over test images", "excludes zero"]
     note = "Paired bootstrap: the same resampled groups of test images for both sides and all seeds."
     return ReportTable(pd.DataFrame(lines, columns=columns), "Differences in image AP on other test images", (note,))
-
-
-def provenance(params: ComparisonParameters, run: Run) -> Provenance:
-    """What made the results of a run, for the strip under a table or figure."""
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=params.dataset,
-        seeds=params.seeds or [],
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
 
 
 def _scores(

@@ -27,7 +27,6 @@ from defectlab.report.contrastive_setting import shown_class
 from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow
 from defectlab.report.identity import method
-from defectlab.report.provenance_strip import Provenance
 from defectlab.report.style import Plot
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
@@ -189,20 +188,6 @@ def images_table(made: SyntheticSet) -> ReportTable:
     counts = Counter(record.defect for record in made.records)
     frame = pd.DataFrame([{"class": shown_class(name), "images": n} for name, n in counts.items()])
     return ReportTable(frame, f"{len(made)} generated images")
-
-
-def provenance(params: DdpmMocoParameters, run: Run) -> Provenance:
-    """What made the results of a run, for the strip under a table or figure."""
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=params.dataset,
-        seeds=params.seeds,
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
 
 
 def _trained(params: DdpmMocoParameters) -> Iterator[tuple[str, int, str]]:

@@ -21,7 +21,6 @@ from defectlab.experiments.contents import contents
 from defectlab.experiments.helping_parameters import HelpingParameters
 from defectlab.experiments.splits import Splits
 from defectlab.params import resolve
-from defectlab.report.provenance_strip import Provenance
 from defectlab.runs import Run
 from defectlab.synthesis.base import SyntheticSet
 
@@ -158,20 +157,6 @@ class Bench:
         if key not in self._features:
             self._features[key] = self.heads.features(dataset)
         return self._features[key]
-
-
-def provenance(params: HelpingParameters, run: Run) -> Provenance:
-    """The strip that says what made the numbers of the page."""
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=params.dataset,
-        seeds=params.seeds or [],
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
 
 
 def _first(inputs: Inputs, n: int, seed: int, skip: int = 0) -> Inputs:

@@ -21,7 +21,6 @@ from defectlab.experiments.student_teacher_parameters import ABLATIONS, PAIRED, 
 from defectlab.files import slug
 from defectlab.report.identity import method
 from defectlab.report.localisation_setting import LocalisationSetting
-from defectlab.report.provenance_strip import Provenance
 from defectlab.report.tables import EXPORT_NOTE, ReportTable
 from defectlab.runs import Run
 from defectlab.synthesis import store
@@ -136,20 +135,6 @@ def invariants(params: StudentTeacherParameters, units: Units, sets: Sets, run: 
         what = f"the mean of the 100 largest is no larger than the largest (Eq. 6): {method(arm).name}"
         lines.append({"invariant": what, "images": len(scores), "violations": above})
     return ReportTable(pd.DataFrame(lines), "Invariants of the method on the images of this run")
-
-
-def provenance(params: StudentTeacherParameters, run: Run) -> Provenance:
-    """What made the results of a run, for the strip under a table or figure."""
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=params.name_in_rows,
-        seeds=params.seeds,
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
 
 
 def detectors(run: Run) -> ReportTable:

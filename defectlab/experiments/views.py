@@ -18,7 +18,6 @@ from defectlab.report.curves import Curve
 from defectlab.report.grids import GridRow, draw_row
 from defectlab.report.identity import method
 from defectlab.report.in_and_out_tables import in_and_out_tables
-from defectlab.report.provenance_strip import Provenance
 from defectlab.report.summary import by_seed, protocol
 from defectlab.report.tables import ReportTable
 from defectlab.runs import Run
@@ -87,20 +86,6 @@ def figure_rows(
         if arm == "diag":
             rows.append(draw_row(made, "Masks for DIAG", n, seed, method=arm, masks=True))
     return rows
-
-
-def provenance(params: ExperimentParameters, run: Run) -> Provenance:
-    """What made the results of a run, for the strip under a table or figure."""
-    record = run.provenance()
-    return Provenance(
-        profile=params.profile,
-        dataset=params.dataset,
-        seeds=params.seeds,
-        device=run.device,
-        seconds=record["seconds"],
-        commit=record["commit"],
-        command=record["command"],
-    )
 
 
 CHANGED_NOTE = (

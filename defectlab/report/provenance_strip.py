@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Self
 
 from defectlab.command_lines import readable
+from defectlab.runs import Run
 
 SMOKE_TEXT = "smoke profile: not a result"
 ANCHOR = "made-by"
@@ -37,6 +39,27 @@ class Provenance:
     commit: str
     command: str
     stored: str = ""
+
+    @classmethod
+    def of(cls, run: Run, dataset: str = "", seconds: float | None = None) -> Self:
+        """What made the results of a run.
+
+        Args:
+            run: its parameters name profile, data and seeds: ``seeds``, or ``n_seeds`` in a row from ``seed`` on.
+            dataset: what the numbers were computed on; the parameter of that name by default.
+            seconds: of an open run so far; those on record by default.
+        """
+        given, record = run.parameters, run.provenance()
+        first = int(given.get("seed", 0))
+        return cls(
+            profile=str(given.get("profile", "laptop")),
+            dataset=dataset or str(given.get("dataset", "")),
+            seeds=given.get("seeds") or list(range(first, first + (given.get("n_seeds") or 1))),
+            device=run.device,
+            seconds=record["seconds"] if seconds is None else seconds,
+            commit=record["commit"],
+            command=record["command"],
+        )
 
     def fields(self) -> dict[str, str]:
         """Label to text, in the order of the strip."""

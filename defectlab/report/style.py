@@ -17,9 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from defectlab.provenance import git_state
 from defectlab.report.provenance_strip import SMOKE_TEXT, Provenance
-from defectlab.runs import Run, current_run
+from defectlab.runs import current_run
 
 #: Width and height of a figure in inches, by its role on the page.
 SIZES = {"column": (5.2, 4.2), "wide": (8.4, 3.6), "square": (5.8, 6.4), "grid": (8.4, 6.4)}
@@ -94,24 +93,9 @@ def show(plot: Plot, caption: str = "", name: str = "", display: Callable[..., A
         display = notebook_display
     display(bundle, raw=True, metadata=metadata)
     opened = current_run()
-    made = plot.made or (_made_now(opened) if opened else None)
+    made = plot.made or (Provenance.of(opened, seconds=time.time() - opened.started) if opened else None)
     if made:
         display({"text/html": made.line, "text/plain": str(made)}, raw=True)
-
-
-def _made_now(run: Run) -> Provenance:
-    """Where a figure of a run that is still open comes from; the minutes are those of this session so far."""
-    given = run.parameters
-    first = int(given.get("seed", 0))
-    return Provenance(
-        profile=str(given.get("profile", "laptop")),
-        dataset=str(given.get("dataset", "")),
-        seeds=given.get("seeds") or list(range(first, first + (given.get("n_seeds") or 1))),
-        device=run.device,
-        seconds=time.time() - run.started,
-        commit=git_state()[0],
-        command=run.provenance()["command"],
-    )
 
 
 def png(figure: Figure) -> str:

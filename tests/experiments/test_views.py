@@ -6,6 +6,7 @@ import pytest
 
 from defectlab.evaluation import average_precision
 from defectlab.experiments import views
+from defectlab.experiments.chapter_parameters import end
 from defectlab.experiments.splits import load_splits
 from defectlab.report.identity import method
 from defectlab.synthesis import store
@@ -110,9 +111,7 @@ def test_records_show_how_the_first_images_were_made(setting):
 
 
 def test_provenance_comes_from_the_run(setting):
-    params, _, _, run = setting
-    run.finish()
-    about = views.provenance(params, run)
+    about = end(setting[3])
     assert about.seeds == [0, 1] and about.profile == "smoke" and about.command.startswith("papermill notebooks/diag")
 
 
