@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from defectlab.evaluation import average_precision, paired_difference, summarise_seeds
 from defectlab.evaluation.saturation import SaturationReport, saturation_report
-from defectlab.experiments.helping_bench import ROOMS, Bench
+from defectlab.experiments.helping_bench import Bench
 from defectlab.report.identity import method
 from defectlab.report.tables import ReportTable
 
@@ -32,20 +31,17 @@ def by_count(bench: Bench) -> pd.DataFrame:
     Every count of a seed has synthetic images of its own. Where counts shared them, neighbours would err together, a
     smooth curve would fit their common error, and the test of `saturation_report` would find a rise too often.
     """
-    names = bench.params.synthesizers
-    return bench.run.table("by-count", partial(_frame, _by_count(bench)), bench.inputs(*names), ROOMS)
+    return bench.table("by-count", _by_count)
 
 
 def by_mixture(bench: Bench) -> pd.DataFrame:
     """AP where ``total`` positives are shared out, and with the real ones of them alone: ``kind, share, seed, AP``."""
-    names = bench.params.synthesizers
-    return bench.run.table("by-mixture", partial(_frame, _by_mixture(bench)), bench.inputs(*names), ROOMS)
+    return bench.table("by-mixture", _by_mixture)
 
 
 def by_order(bench: Bench) -> pd.DataFrame:
     """AP where half of the defective draws are synthetic, by their place: ``synthesizer, order, seed, AP``."""
-    names = bench.params.synthesizers
-    return bench.run.table("by-order", partial(_frame, _by_order(bench)), bench.inputs(*names), ROOMS)
+    return bench.table("by-order", _by_order)
 
 
 def saturations(counted: pd.DataFrame, seed: int = 0) -> dict[str, SaturationReport]:
@@ -134,48 +130,40 @@ def order_table(ordered: pd.DataFrame) -> ReportTable:
     return ReportTable(pd.DataFrame(lines), "The same draws in another order", (note,))
 
 
-def _by_count(bench: Bench) -> Iterator[dict[str, Any]]:
+def _by_count(bench: Bench, seed: int) -> Iterator[dict[str, Any]]:
     params = bench.params
-    for seed in params.seeds or []:
-        without = _ap(bench, seed, params.n_shot or 1)
-        for name in params.synthesizers:
-            for n in params.counts_of(name):
-                before = sum(count for count in params.counts_of(name) if count < n)
-                value = _ap(bench, seed, params.n_shot or 1, name, n, before) if n else without
-                yield {"synthesizer": name, "n": n, "seed": seed, "AP": value}
+    without = _ap(bench, seed, params.n_shot or 1)
+    for name in params.synthesizers:
+        for n in params.counts_of(name):
+            before = sum(count for count in params.counts_of(name) if count < n)
+            value = _ap(bench, seed, params.n_shot or 1, name, n, before) if n else without
+            yield {"synthesizer": name, "n": n, "seed": seed, "AP": value}
 
 
-def _by_mixture(bench: Bench) -> Iterator[dict[str, Any]]:
-    params = bench.params
-    total = params.total or 4
-    for seed in params.seeds or []:
-        for share in SHARES:
-            synthetic = round(share * total)
-            alone = _ap(bench, seed, total - synthetic) if synthetic < total else None
-            if alone is not None:
-                yield {"kind": ALONE, "share": share, "seed": seed, "AP": alone}
-            for name in params.synthesizers:
-                value = _ap(bench, seed, total - synthetic, name, synthetic) if synthetic else alone
-                yield {"kind": name, "share": share, "seed": seed, "AP": value}
-
-
-def _by_order(bench: Bench) -> Iterator[dict[str, Any]]:
+def _by_mixture(bench: Bench, seed: int) -> Iterator[dict[str, Any]]:
     total = bench.params.total or 4
-    for seed in bench.params.seeds or []:
+    for share in SHARES:
+        synthetic = round(share * total)
+        alone = _ap(bench, seed, total - synthetic) if synthetic < total else None
+        if alone is not None:
+            yield {"kind": ALONE, "share": share, "seed": seed, "AP": alone}
         for name in bench.params.synthesizers:
-            for order, shares in ORDERS.items():
-                trained = bench.train(seed, total // 2, name, total - total // 2, shares)
-                value = average_precision(bench.splits.test.labels, bench.logits(trained))
-                yield {"synthesizer": name, "order": order, "seed": seed, "AP": value}
+            value = _ap(bench, seed, total - synthetic, name, synthetic) if synthetic else alone
+            yield {"kind": name, "share": share, "seed": seed, "AP": value}
+
+
+def _by_order(bench: Bench, seed: int) -> Iterator[dict[str, Any]]:
+    total = bench.params.total or 4
+    for name in bench.params.synthesizers:
+        for order, shares in ORDERS.items():
+            trained = bench.train(seed, total // 2, name, total - total // 2, shares)
+            value = average_precision(bench.splits.test.labels, bench.logits(trained))
+            yield {"synthesizer": name, "order": order, "seed": seed, "AP": value}
 
 
 def _ap(bench: Bench, seed: int, real: int, name: str = "", synthetic: int = 0, skip: int = 0) -> float:
     trained = bench.train(seed, real, name, synthetic, skip=skip)
     return average_precision(bench.splits.test.labels, bench.logits(trained))
-
-
-def _frame(rows: Iterator[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows))
 
 
 def _by_seed(rows: pd.DataFrame) -> dict[int, float]:

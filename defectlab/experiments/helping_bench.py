@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from defectlab.data.base import SurfaceDataset
@@ -39,6 +41,9 @@ ROOMS = (
 HALVES = 2
 """Stages of every training; only the curriculum draws from another source in each."""
 SAME = ("dataset", "data_root", "seeds", "profile", "masks", "generator", "textures", "scale", "device")
+
+Rows = Callable[["Bench", int], "pd.DataFrame | Iterator[dict[str, Any]]"]
+"""Makes the rows of one seed."""
 
 
 def make_heads(params: HelpingParameters, size: tuple[int, int]) -> FrozenHeads:
@@ -103,11 +108,17 @@ class Bench:
             self._sets[name, seed] = made.images
         return self._sets[name, seed]
 
-    def inputs(self, *names: str) -> dict[str, Any]:
-        """Digits of all images that a table depends on, for the run store."""
-        seeds = self.params.seeds or []
-        real = {part: contents(getattr(self.splits, part)) for part in ("train", "validation", "test")}
-        return real | {f"{name}/{seed}": contents(self.made(name, seed)) for name in names for seed in seeds}
+    def table(self, name: str, rows: Rows) -> pd.DataFrame:
+        """Rows of all seeds; those of a seed are stored when it is done, so that a killed notebook goes on.
+
+        Args:
+            name: of the tables in the run.
+            rows: makes those of one seed.
+        """
+        parts = []
+        for seed in self.params.seeds or []:
+            parts.append(self.run.table(f"{name}-{seed}", partial(_frame, rows, self, seed), self._inputs(seed), ROOMS))
+        return pd.concat(parts, ignore_index=True)
 
     def part(self, part: str) -> Inputs:
         """Features of ``normals``, ``positives``, ``validation`` or ``test``, real images all."""
@@ -153,10 +164,19 @@ class Bench:
         """Logits of the images of a part, float64 ``(n,)``."""
         return self.heads.logits(trained, self.part(part))
 
+    def _inputs(self, seed: int) -> dict[str, str]:
+        """Digits of all images that the tables of a seed depend on."""
+        real = {part: contents(getattr(self.splits, part)) for part in ("train", "validation", "test")}
+        return real | {name: contents(self.made(name, seed)) for name in self.params.synthesizers}
+
     def _kept(self, key: Any, dataset: SurfaceDataset) -> Inputs:
         if key not in self._features:
             self._features[key] = self.heads.features(dataset)
         return self._features[key]
+
+
+def _frame(rows: Rows, bench: Bench, seed: int) -> pd.DataFrame:
+    return pd.DataFrame(rows(bench, seed))
 
 
 def _first(inputs: Inputs, n: int, seed: int, skip: int = 0) -> Inputs:

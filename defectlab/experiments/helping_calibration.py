@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
 from defectlab.evaluation.calibration import (
@@ -19,7 +14,7 @@ from defectlab.evaluation.calibration import (
     probability,
     reliability,
 )
-from defectlab.experiments.helping_bench import ROOMS, Bench
+from defectlab.experiments.helping_bench import Bench
 from defectlab.report.identity import method
 from defectlab.report.tables import ReportTable
 
@@ -34,9 +29,7 @@ def scores(bench: Bench) -> pd.DataFrame:
     Returns:
         Columns ``synthesizer, seed, part, label, logit``.
     """
-    names = bench.params.synthesizers
-    made = partial(_frame, bench)
-    return bench.run.table("calibration", made, bench.inputs(*names), ROOMS)
+    return bench.table("calibration", _scored)
 
 
 def repaired(scored: pd.DataFrame) -> pd.DataFrame:
@@ -102,16 +95,11 @@ def _measures(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _frame(bench: Bench) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame(part) for part in _scored(bench)], ignore_index=True)
-
-
-def _scored(bench: Bench) -> Iterator[dict[str, Any]]:
-    params = bench.params
-    for seed in params.seeds or []:
-        for name in params.synthesizers:
-            trained = bench.train(seed, params.n_shot or 1, name, params.total or 4)
-            for part in ("validation", "test"):
-                labels: np.ndarray = getattr(bench.splits, part).labels
-                yield {"synthesizer": name, "seed": seed, "part": part, "label": labels,
-                       "logit": bench.logits(trained, part)}  # fmt: skip
+def _scored(bench: Bench, seed: int) -> pd.DataFrame:
+    parts = []
+    for name in bench.params.synthesizers:
+        trained = bench.train(seed, bench.params.n_shot or 1, name, bench.params.total or 4)
+        for part in ("validation", "test"):
+            seen = {"label": getattr(bench.splits, part).labels, "logit": bench.logits(trained, part)}
+            parts.append(pd.DataFrame(seen).assign(synthesizer=name, seed=seed, part=part))
+    return pd.concat(parts, ignore_index=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -63,13 +62,6 @@ def transfer_table(crossed: pd.DataFrame) -> ReportTable:
         "Embedded surfaces whatever `dataset` says: equal numbers of images and equal kinds of defects on each.",
     )
     return ReportTable(pd.DataFrame(lines), "Synthetic defects of one surface, real defects of another", notes)
-
-
-def transfer_drop(crossed: pd.DataFrame) -> pd.DataFrame:
-    """Mean AUROC of each seed on the same surface and on others: ``reading, tested, seed, AUROC``."""
-    same = np.where(crossed["defects"] == crossed["tested"], "same surface", "other surface")
-    grouped = crossed.assign(tested=same).groupby(["reading", "tested", "seed"], sort=False)["AUROC"]
-    return grouped.mean().reset_index()
 
 
 def _frame(params: HelpingParameters) -> pd.DataFrame:

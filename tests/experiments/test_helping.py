@@ -141,3 +141,17 @@ def test_too_few_real_positives_stop_at_once(bench, tmp_path):
     params = resolved(data_root=bench.params.data_root, total=500)
     with pytest.raises(ValueError, match="500 real positives asked for"):
         Bench(params, Run.open(tmp_path, "helping", params))
+
+
+def test_a_killed_chapter_keeps_the_seeds_that_are_done(bench):
+    asked = []
+
+    def rows(bench, seed):
+        asked.append(seed)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield {"seed": seed, "AP": 0.5}
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.table("killed", rows)
+    assert bench.table("killed", rows)["seed"].tolist() == [0, 1] and asked == [0, 1, 1]
