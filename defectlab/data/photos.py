@@ -17,10 +17,14 @@ def has_layout(root: Path) -> bool:
     return any((root / part).exists() for part in (*KINDS, *layout.SPLITS, layout.MANIFEST))
 
 
-def plain_folder(folder: Path) -> FileDataset:
-    """All images of a folder and its subfolders as a data set of normal images, each at the size of its file.
+def plain_folder(folder: Path, size: tuple[int, int] | None = None) -> FileDataset:
+    """All images of a folder and its subfolders as a data set of normal images.
 
     Masks are no images: ``masks/`` is left out where it lies beside ``good/`` or ``defect/``.
+
+    Args:
+        folder: searched to any depth.
+        size: ``(height, width)`` in pixels that every image is brought to; ``None`` keeps the size of each file.
 
     Raises:
         FileNotFoundError: if there is no such folder, or no image in it.
@@ -33,9 +37,8 @@ def plain_folder(folder: Path) -> FileDataset:
     if not paths:
         raise FileNotFoundError(f"images: {folder} and its subfolders hold no image (jpg, png, bmp, tif, webp)")
     names = [path.relative_to(folder).as_posix() for path in paths]
-    return FileDataset(
-        folder.name, "all", [Record(name, 0, path=str(path)) for name, path in zip(names, paths, strict=True)]
-    )
+    records = [Record(name, 0, path=str(path)) for name, path in zip(names, paths, strict=True)]
+    return FileDataset(folder.name, "all", records, size)
 
 
 def masks_beside(folder: Path) -> int:

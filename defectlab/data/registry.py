@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from defectlab.choices import unknown_choice
 from defectlab.data.base import SurfaceDataset
 from defectlab.data.entries import ENTRIES, Entry
 from defectlab.data.files import require_equal_sizes
@@ -161,9 +161,7 @@ def require_choice(what: str, given: object, known: Iterable[str]) -> None:
     choices = list(known)
     if given in choices:
         return
-    near = get_close_matches(str(given), choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"unknown {what} {given!r}{hint} Known: {', '.join(choices) or 'none'}")
+    raise unknown_choice(what, given, choices)
 
 
 def checked_size(size: object) -> tuple[int, int] | None:

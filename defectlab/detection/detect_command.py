@@ -213,8 +213,7 @@ def _normals(arguments: argparse.Namespace, size: tuple[int, int]) -> SurfaceDat
         split = "train" if (arguments.images / "train").is_dir() else "all"
         dataset = load_dataset("folder", split, arguments.images, size)
     else:
-        dataset = plain_folder(arguments.images)
-        dataset.size = size
+        dataset = plain_folder(arguments.images, size)
     normals = dataset.subset(defective=False)
     if not len(normals):
         place = arguments.images or dataset.name

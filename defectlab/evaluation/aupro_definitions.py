@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from defectlab.choices import unknown_choice
 from defectlab.evaluation.aupro import FPR_LIMIT, area_under_pro
 from defectlab.evaluation.maps import Maps, Mask, ScoreMap, as_maps
 from defectlab.evaluation.pixel_table import Reals, defect_pixels, pixel_table, require_both, require_fpr
@@ -56,9 +56,7 @@ def aupro_by_definition(masks: Maps, scores: Maps, name: str = "mvtec_ad", fpr_l
         ValueError: if the name is unknown, or masks, scores or the limit are unfit.
     """
     if name not in DEFINITIONS:
-        near = get_close_matches(name, DEFINITIONS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"unknown definition of AUPRO {name!r}{hint} Known: {', '.join(DEFINITIONS)}")
+        raise unknown_choice("definition of AUPRO", name, DEFINITIONS)
     require_fpr("fpr_limit", fpr_limit)
     mask_list, score_list = as_maps(masks, scores)
     n_defect = sum(int(mask.sum()) for mask in mask_list)

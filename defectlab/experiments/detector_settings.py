@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from defectlab.choices import unknown_choice
 from defectlab.detection.student_teacher.settings import StudentTeacherSettings
-from defectlab.synthesis.choices import unknown_choice
 
 ELSEWHERE = {
     "teacher": "teacher",

@@ -16,13 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from defectlab.choices import unknown_choice
 from defectlab.experiments.experiment_parameters import REGIMES
 from defectlab.files import fingerprint, slug, write_json
 from defectlab.grid.jobs import BASELINE, FINE_TUNED, Cell, FineTune, ImageSet, Job
 from defectlab.grid.sharing import Sharing, fine_tunings, waits_for
 from defectlab.params import PROFILE_VARIABLE, PROFILES
 from defectlab.paths import runs_dir
-from defectlab.synthesis.choices import unknown_choice
 
 PAPERS: Mapping[str, tuple[str, ...]] = {
     "in_and_out": ("memseg", "ddpm", "in_and_out", "diag"),

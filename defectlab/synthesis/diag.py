@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from defectlab.choices import unknown_choice
 from defectlab.data.base import SurfaceDataset
 from defectlab.synthesis.base import Synthesizer, Synthetic, SyntheticSet
-from defectlab.synthesis.choices import unknown_choice
 from defectlab.synthesis.inpainting import canvas_of, inpaint, paste, stretch, stretch_mask, unstretch
 from defectlab.synthesis.masks import MaskSource
 from defectlab.synthesis.memseg import fingerprint, require_normals

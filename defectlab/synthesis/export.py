@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from defectlab.choices import unknown_choice
 from defectlab.data.base import SurfaceDataset
 from defectlab.files import slug
 from defectlab.synthesis.base import Synthetic, SyntheticSet
-from defectlab.synthesis.choices import unknown_choice
 from defectlab.synthesis.journal import RECORDS
 from defectlab.synthesis.png import encode_png
 from defectlab.synthesis.records import text_of_csv

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 
 Foreground = Callable[[np.ndarray], np.ndarray]
 """Gives bool ``(H, W)``, true on the object, for an image uint8 ``(H, W, 3)``."""

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from defectlab.choices import unknown_choice
 from defectlab.data.base import SurfaceDataset
 from defectlab.data.images import read_mask, resize_mask
-from defectlab.synthesis.choices import unknown_choice
 from defectlab.synthesis.lines import BlobMasks, LineMasks
 from defectlab.synthesis.perlin import Perlin
 from defectlab.synthesis.textures import SUFFIXES, image_files

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.masks import MaskSource
 
 OPERATIONS = ("erode", "dilate", "random")

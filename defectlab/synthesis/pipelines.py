@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from defectlab.choices import unknown_choice
 from defectlab.devices import dtype_for, pick_device
 from defectlab.paths import MissingPathError, resolve_weights
-from defectlab.synthesis.choices import unknown_choice
 
 __all__ = ["ModelSource", "faster_scheduler", "load_inpainting", "model_source", "scheduler_name", "speed_up"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.dreambooth.presets import PAPER_MERGE_RATIO, REGIMES, RELEASED
 from defectlab.synthesis.tall import require_rule
 

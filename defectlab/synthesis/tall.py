@@ -20,8 +20,8 @@ import math
 
 import numpy as np
 
+from defectlab.choices import unknown_choice
 from defectlab.data.images import resize_image
-from defectlab.synthesis.choices import unknown_choice
 
 RULES = ("native", "stretch", "crop")
 

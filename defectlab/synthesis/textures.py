@@ -8,9 +8,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from defectlab.choices import unknown_choice
 from defectlab.data.images import read_image
 from defectlab.paths import resolve_data
-from defectlab.synthesis.choices import unknown_choice
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 

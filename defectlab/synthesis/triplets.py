@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 
 if TYPE_CHECKING:
     from defectlab.data.base import SurfaceDataset

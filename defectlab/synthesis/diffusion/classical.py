@@ -14,8 +14,8 @@ import numpy as np
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from defectlab.choices import unknown_choice
 from defectlab.data.base import MappedDataset, Record, Sample, SurfaceDataset
-from defectlab.synthesis.choices import unknown_choice
 
 VERSIONS = 8
 FLIPS = ("any", "horizontal", "vertical")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.diffusion.schedule import NoiseSchedule, at
 from defectlab.synthesis.diffusion.settings import VARIANCES
 

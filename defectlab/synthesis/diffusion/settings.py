@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 
 GUESSES = ("none", "linear")
 ATTENTIONS = ("linear", "full", "none")

@@ -115,8 +115,7 @@ def instances_of(arguments: argparse.Namespace) -> SurfaceDataset:
         everything = load_dataset("folder", split="all", root=arguments.images, size=size)
         found, what = everything.subset(normal=zero, defective=not zero), "the normal" if zero else "the defective"
     else:
-        found, what = plain_folder(arguments.images), "all"
-        found.size = size
+        found, what = plain_folder(arguments.images, size), "all"
     wanted = SHOTS[arguments.regime] if arguments.n is None else arguments.n
     if wanted is None or (arguments.n is None and zero and 0 < len(found) < wanted):
         wanted = len(found)  # fewer normal images than the paper's 50 are fewer, not an error

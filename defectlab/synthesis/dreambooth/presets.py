@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 
 REGIMES = ("zero_shot", "few_shot", "full_shot")
 

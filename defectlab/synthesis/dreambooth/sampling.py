@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.base import Synthetic
-from defectlab.synthesis.choices import unknown_choice
 from defectlab.synthesis.dreambooth.settings import DreamBoothSettings
 from defectlab.synthesis.dreambooth.text import encode_prompts
 from defectlab.synthesis.pipelines import model_source

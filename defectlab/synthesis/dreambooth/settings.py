@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.dreambooth import presets
 
 REGIMES = presets.REGIMES

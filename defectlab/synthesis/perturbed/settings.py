@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from defectlab.synthesis.choices import unknown_choice
+from defectlab.choices import unknown_choice
 from defectlab.synthesis.diffusion.settings import VARIANCES, DiffusionSettings
 
 CONTENTS = ("diffusion", "texture")

@@ -1,4 +1,4 @@
-"""The one way in which this room says that a name is not known."""
+"""The one way in which the package says that a name is not known."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def unknown_choice(what: str, given: object, known: Iterable[str]) -> ValueError
     names = list(known)
     near = get_close_matches(str(given), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return ValueError(f"unknown {what} {given!r}{hint} Known: {', '.join(names)}")
+    return ValueError(f"unknown {what} {given!r}{hint} Known: {', '.join(names) or 'none'}")
