@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,22 @@ from defectlab.data import SurfaceDataset, concatenate
 from defectlab.detection import config as presets
 from defectlab.detection.config import ClassifierConfig
 from defectlab.experiments.baseline_parameters import BaselineParameters
+from defectlab.experiments.contents import contents
 from defectlab.experiments.diag_parameters import DiagParameters
 from defectlab.experiments.splits import Splits, load_splits, real_positives
 from defectlab.experiments.watched import WatchedClassifier
+from defectlab.runs import Run
 
+ROOMS = (
+    "data",
+    "detection",
+    "evaluation",
+    "experiments/baseline",
+    "experiments/running_averages",
+    "experiments/splits",
+    "experiments/watched",
+)
+"""Code that a training depends on."""
 FINE_TUNING_LR = 1e-4  # DIAG's, for all layers; a head alone learns ten times as fast
 
 
@@ -97,40 +110,43 @@ def settings(params: BaselineParameters, name: str, seed: int) -> ClassifierConf
 
 
 def train(
-    params: BaselineParameters, splits: Splits, names: Sequence[str], counts: Sequence[int | None] = (None,)
+    params: BaselineParameters,
+    splits: Splits,
+    run: Run,
+    names: Sequence[str],
+    counts: Sequence[int | None] = (None,),
 ) -> pd.DataFrame:
-    """Trains each setting with each seed, on each number of real positives.
+    """Trains each setting with each seed, on each number of real positives; what is stored is not trained again.
 
     Args:
         params: of the notebook.
         splits: from `load_images`.
+        run: keeps the rows of every training as soon as it is done.
         names: of `SETTINGS`.
         counts: real positives, drawn by the seed; ``None`` for ``n_shot``, or all where that is not given.
 
     Returns:
         One row an epoch: ``setting, seed, positives``, then those of `WatchedClassifier.watch`.
     """
-    tables = []
+    tables, images = [], {part: contents(getattr(splits, part)) for part in ("train", "validation", "test")}
     with tempfile.TemporaryDirectory() as folder:  # features are computed once for all seeds of this call
         for name in names:
             for count in counts:
                 for seed in params.seeds:
-                    images = _training_images(params, splits, count, seed)
-                    config, shuffled = settings(params, name, seed), SETTINGS[name].shuffled
-                    classifier = WatchedClassifier(config, params.device, Path(folder), shuffled)
-                    rows = classifier.watch(images, splits.validation, splits.test)
-                    tables.append(rows.assign(setting=name, seed=seed, positives=int(images.labels.sum())))
+                    made = partial(_watched, params, splits, name, count, seed, Path(folder))
+                    tables.append(run.table(f"{name}-{count or 'all'}-{seed}", made, images, ROOMS))
     joined = pd.concat(tables, ignore_index=True)
     first = ["setting", "seed", "positives"]
     return joined[first + [column for column in joined if column not in first]]
 
 
-def learning_curve(params: BaselineParameters, splits: Splits, all_of_them: pd.DataFrame) -> pd.DataFrame:
+def learning_curve(params: BaselineParameters, splits: Splits, run: Run, all_of_them: pd.DataFrame) -> pd.DataFrame:
     """The frozen baseline with few positives, then with all of them; validation images are not asked for anything.
 
     Args:
         params: ``counts`` and the seeds are read.
         splits: from `load_images`.
+        run: keeps the rows.
         all_of_them: rows of `train` on all positives, which are not trained again; without any (``n_shot`` was given)
             they are trained here.
 
@@ -141,7 +157,7 @@ def learning_curve(params: BaselineParameters, splits: Splits, all_of_them: pd.D
     wanted: list[int | None] = list(params.counts or [])
     if known.empty:
         wanted.append(len(splits.positives))
-    few = train(params, splits, ["frozen"], wanted)
+    few = train(params, splits, run, ["frozen"], wanted)
     return pd.concat([few, known], ignore_index=True)
 
 
@@ -155,6 +171,15 @@ def by_positives(trainings: pd.DataFrame) -> tuple[list[int], np.ndarray]:
     """Numbers of positives, ascending, and AP of shape ``(seeds, numbers)``, for `images_worth`."""
     table = trainings.pivot(index="seed", columns="positives", values="AP")
     return [int(count) for count in table.columns], table.to_numpy(dtype=float)
+
+
+def _watched(
+    params: BaselineParameters, splits: Splits, name: str, count: int | None, seed: int, cache: Path
+) -> pd.DataFrame:
+    images = _training_images(params, splits, count, seed)
+    classifier = WatchedClassifier(settings(params, name, seed), params.device, cache, SETTINGS[name].shuffled)
+    rows = classifier.watch(images, splits.validation, splits.test)
+    return rows.assign(setting=name, seed=seed, positives=int(images.labels.sum()))
 
 
 def _training_images(params: BaselineParameters, splits: Splits, count: int | None, seed: int) -> SurfaceDataset:

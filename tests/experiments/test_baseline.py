@@ -8,6 +8,7 @@ from defectlab.experiments import baseline
 from defectlab.experiments import baseline_views as views
 from defectlab.experiments.baseline_parameters import BaselineParameters
 from defectlab.params import ParameterError, resolve
+from defectlab.runs import Run
 
 SMALL = {"profile": "smoke", "device": "cpu", "counts": [2], "scale": 0.02, "epochs": 2}
 
@@ -17,10 +18,15 @@ def params(**given):
 
 
 @pytest.fixture(scope="module")
-def trained():
+def run(tmp_path_factory):
+    return Run.open(tmp_path_factory.mktemp("runs"), "baseline", params())
+
+
+@pytest.fixture(scope="module")
+def trained(run):
     chosen = params()
     splits = baseline.load_images(chosen)
-    return chosen, splits, baseline.train(chosen, splits, ["frozen"])
+    return chosen, splits, baseline.train(chosen, splits, run, ["frozen"])
 
 
 def test_seeds_follow_each_other_and_counts_ascend():
@@ -48,13 +54,19 @@ def test_settings_differ_in_what_learns_and_nothing_else():
         baseline.settings(params(), "warm", 0)
 
 
-def test_a_training_has_a_row_an_epoch_and_the_curve_ends_with_all_positives(trained):
+def test_a_training_has_a_row_an_epoch_and_the_curve_ends_with_all_positives(trained, run):
     chosen, splits, rows = trained
     assert len(rows) == 4 and rows["positives"].unique().tolist() == [len(splits.positives)]
-    curve = baseline.last_epochs(baseline.learning_curve(chosen, splits, rows))
+    curve = baseline.last_epochs(baseline.learning_curve(chosen, splits, run, rows))
     counts, values = baseline.by_positives(curve)
     assert counts == [2, len(splits.positives)] and values.shape == (2, 2)
     assert values[:, 1].tolist() == baseline.last_epochs(rows)["AP"].to_list()
+
+
+def test_a_training_that_is_stored_is_not_done_again(trained, run, monkeypatch):
+    chosen, splits, rows = trained
+    monkeypatch.setattr(baseline, "WatchedClassifier", None)
+    pd.testing.assert_frame_equal(baseline.train(chosen, splits, run, ["frozen"]), rows)
 
 
 def epochs():
